@@ -1,0 +1,54 @@
+"""The leak guard around every test, and real GraphServers and pipelines to test against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from leak_guard import LeakGuard
+from real_graphs import (
+    GraphServerProcess,
+    RunningGraph,
+    graph_server_process,
+    running_pipeline,
+)
+
+LEAK_DEADLINE_S = 5.0
+
+
+def _check(guard: LeakGuard, whose: str) -> None:
+    left = guard.wait_until_clean(LEAK_DEADLINE_S)
+    if left:
+        lines = "\n".join(f"  - {line}" for line in left)
+        pytest.fail(f"{whose} left behind, {LEAK_DEADLINE_S:g} s after its end:\n{lines}", False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_by_the_session() -> Iterator[None]:
+    guard = LeakGuard()
+    yield
+    _check(guard, "The fixtures of this run")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_by_the_test(
+    nothing_left_by_the_session: None, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    guard = LeakGuard()
+    yield
+    _check(guard, request.node.name)
+
+
+@pytest.fixture
+def graph_server(tmp_path: Path) -> Iterator[GraphServerProcess]:
+    """A GraphServer in a process of its own, on a free port."""
+    with graph_server_process(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def running_graph(graph_server: GraphServerProcess, tmp_path: Path) -> Iterator[RunningGraph]:
+    """SOURCE -> GAIN -> SINK in three processes, started by a script, messages flowing."""
+    with running_pipeline(graph_server, tmp_path) as graph:
+        yield graph
