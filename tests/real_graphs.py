@@ -126,31 +126,35 @@ class ProcessTree:
 
     def end(self, deadline_s: float = 5.0) -> None:
         """End the tree in order, and what does not end by itself by SIGKILL."""
-        family = [psutil.Process(self.pid)] if self.running else []
-        family += self._descendants()
+        family = self._descendants()
         for process in family:
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGCONT)
-        # Units of a dead parent do not heed an interrupt.
-        orphaned = not self.running
-        self.interrupt_group()
-        _, alive = psutil.wait_procs(family, timeout=0 if orphaned else deadline_s)
+        # Units of a dead parent do not heed an interrupt: those are killed at once.
+        if self.running:
+            os.kill(self.pid, signal.SIGCONT)
+            self.interrupt_group()
+            with contextlib.suppress(AssertionError):
+                wait_for(lambda: not self._descendants() and not self.running, "it", deadline_s)
         # The resource tracker goes last, by itself: it unlinks the shared memory of the dead.
-        for process in alive:
+        for process in self._descendants():
             if not any("resource_tracker" in part for part in _command_line(process)):
                 with contextlib.suppress(psutil.Error):
                     process.kill()
+        if self.running:
+            self._popen.kill()
         self._popen.wait(timeout=5)
-        psutil.wait_procs(alive, timeout=5)
+        wait_for(lambda: not self._descendants(), f"the end of all that {self.pid} started")
 
     def _descendants(self) -> list[psutil.Process]:
         """Everything in its session, which orphans keep after their parent's death."""
         found = []
         for process in psutil.process_iter():
             try:
-                if process.pid != self.pid and os.getsid(process.pid) == self.pid:
+                in_session = os.getsid(process.pid) == self.pid and process.pid != self.pid
+                if in_session and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
-            except (ProcessLookupError, PermissionError):
+            except (psutil.Error, ProcessLookupError, PermissionError):
                 continue
         return found
 
