@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ezmsg.core.netprotocol import (
     DEFAULT_HOST,
@@ -12,7 +12,7 @@ from ezmsg.core.netprotocol import (
     GRAPHSERVER_PORT_DEFAULT,
 )
 
-AddressLike = "str | tuple[str, int] | Address | None"
+AddressLike: TypeAlias = str | tuple[str, int] | None
 
 
 class Address(NamedTuple):
@@ -36,7 +36,7 @@ class Address(NamedTuple):
             return False
 
 
-def parse_address(address: str | tuple[str, int] | None = None) -> Address:
+def parse_address(address: AddressLike = None) -> Address:
     """Read an address in any of the forms that a person may give.
 
     Parameters
@@ -69,9 +69,7 @@ def parse_address(address: str | tuple[str, int] | None = None) -> Address:
         return _parse_text(address, source="")
     if isinstance(address, tuple) and len(address) == 2:
         host, port = address
-        return Address(
-            _checked_host(host, repr(address), ""), _checked_port(port, repr(address), "")
-        )
+        return Address(_checked_host(host, repr(address)), _checked_port(port, repr(address)))
     raise ValueError(f'{address!r} is not an address; give "host:port" or a tuple (host, port)')
 
 
@@ -90,22 +88,22 @@ def _parse_text(text: str, *, source: str) -> Address:
         host = host[1:-1]
     elif ":" in host:
         raise ValueError(f'{shown} has several colons; write an IPv6 address as "[::1]:port"')
-    return Address(_checked_host(host, shown, ""), _checked_port(port, shown, ""))
+    return Address(_checked_host(host, shown), _checked_port(port, shown))
 
 
-def _checked_host(host: object, shown: str, source: str) -> str:
+def _checked_host(host: object, shown: str) -> str:
     if not isinstance(host, str) or not host or any(c.isspace() for c in host):
-        raise ValueError(f'{shown}{source} has no usable host; an address is "host:port"')
+        raise ValueError(f'{shown} has no usable host; an address is "host:port"')
     return host
 
 
-def _checked_port(port: object, shown: str, source: str) -> int:
+def _checked_port(port: object, shown: str) -> int:
     if isinstance(port, bool) or not isinstance(port, int | str):
-        raise ValueError(f"{shown}{source} has the port {port!r}, which is not a whole number")
+        raise ValueError(f"{shown} has the port {port!r}, which is not a whole number")
     if isinstance(port, str):
         if not (port.isascii() and port.isdigit()):
-            raise ValueError(f"{shown}{source} has the port {port!r}, which is not a whole number")
+            raise ValueError(f"{shown} has the port {port!r}, which is not a whole number")
         port = int(port)
     if not 1 <= port <= 65535:
-        raise ValueError(f"{shown}{source} has the port {port}; ports are 1 to 65535")
+        raise ValueError(f"{shown} has the port {port}; ports are 1 to 65535")
     return port

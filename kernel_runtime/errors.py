@@ -12,6 +12,7 @@
     ├── HandlerError                   the process tried, and its handler failed
     ├── InvalidResponseError           an answer that is not what the protocol says
     ├── AddressCollisionError          a component address is held by another session
+    ├── CyclicConnectionError          a connection would close a cycle
     ├── SettingsRejectedError          a settings value refused before it was sent
     ├── SettingsNotAppliedError        a settings value sent, but not known to be in force
     ├── UnsafePayloadError             a message that can't be read without running its code
@@ -24,6 +25,7 @@ Each carries what is known of ``address`` (``"host:port"`` of the GraphServer), 
 
 from __future__ import annotations
 
+from ezmsg.core.dag import CyclicException
 from ezmsg.core.graphmeta import ProcessControlErrorCode
 
 
@@ -100,6 +102,10 @@ class InvalidResponseError(GraphError):
 
 class AddressCollisionError(GraphError):
     """A component address is already registered by another session."""
+
+
+class CyclicConnectionError(GraphError, CyclicException):
+    """A connection was refused because it would close a cycle; the message names it."""
 
 
 class SettingsRejectedError(GraphError, ValueError):

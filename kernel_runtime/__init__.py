@@ -1,0 +1,52 @@
+"""The kernel side of ezmsg-nb: a client of ezmsg's control plane, without Jupyter."""
+
+from .address import Address, parse_address
+from .background import BackgroundLoop, background_loop
+from .context import KernelGraphContext, ProfilingSnapshots
+from .errors import (
+    AddressCollisionError,
+    ClosedError,
+    ConnectionLostError,
+    CyclicConnectionError,
+    GraphError,
+    GraphServerUnavailableError,
+    HandlerError,
+    HostStartError,
+    InvalidResponseError,
+    ProcessDisconnectedError,
+    RequestTimeoutError,
+    SettingsNotAppliedError,
+    SettingsRejectedError,
+    UnroutableUnitError,
+    UnsafePayloadError,
+    UnsupportedOperationError,
+)
+from .safe_pickle import StandIn
+from .streams import Resynced
+
+__all__ = [
+    "Address",
+    "AddressCollisionError",
+    "BackgroundLoop",
+    "ClosedError",
+    "ConnectionLostError",
+    "CyclicConnectionError",
+    "GraphError",
+    "GraphServerUnavailableError",
+    "HandlerError",
+    "HostStartError",
+    "InvalidResponseError",
+    "KernelGraphContext",
+    "ProcessDisconnectedError",
+    "ProfilingSnapshots",
+    "RequestTimeoutError",
+    "Resynced",
+    "SettingsNotAppliedError",
+    "SettingsRejectedError",
+    "StandIn",
+    "UnroutableUnitError",
+    "UnsafePayloadError",
+    "UnsupportedOperationError",
+    "background_loop",
+    "parse_address",
+]

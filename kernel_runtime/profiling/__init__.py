@@ -1,0 +1,1 @@
+"""Counters, rates and traces of a graph's endpoints."""

@@ -1,0 +1,279 @@
+"""Reading ezmsg's pickles without running anything that came with them.
+
+The GraphServer relays what any peer pickled. Here only an allow-list is built: the
+dataclasses and enums of ``ezmsg.core.graphmeta``, ``UUID``, and builtin containers and
+scalars. Any other global becomes a `StandIn`: its module, qualified name and arguments as
+data; nothing is imported, nothing is called. So one foreign class costs one value, never
+the message.
+
+No decoded pickle ever holds a reference to a class of ezmsg itself: ``BUILD`` can set
+attributes of whatever is on the stack, and a class is shared by the whole process. The
+allow-list maps to sealed constructors instead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import io
+import pickle
+import uuid
+from collections.abc import Callable
+from typing import Any, cast
+
+from ezmsg.core import graphmeta
+
+from .errors import UnsafePayloadError
+
+MAX_FOREIGN_GLOBALS = 10_000
+"""Distinct foreign globals that one message may name; more is an attack, not a graph."""
+
+
+class _Sealed(type):
+    """Metaclass of everything that a pickle may hold a class reference to."""
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        raise pickle.UnpicklingError(f"the message tries to change the class {cls.__name__}")
+
+    def __delattr__(cls, name: str) -> None:
+        raise pickle.UnpicklingError(f"the message tries to change the class {cls.__name__}")
+
+
+class StandIn(metaclass=_Sealed):
+    """A value whose class is not on the allow-list, kept as data.
+
+    Attributes
+    ----------
+    module, qualname
+        Where its class, or the function that would have made it, says it lives.
+    args, kwargs
+        The arguments that it would have been made with.
+    state
+        What its pickle would have set on it, None where nothing.
+    items
+        What would have been appended or stored in it, in order; pairs for key and value.
+    """
+
+    module = ""
+    qualname = ""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        # The pickle may skip __init__ (NEWOBJ); __new__ below makes the fields first.
+        self.args = args
+        self.kwargs = kwargs
+
+    def __new__(cls, *args: object, **kwargs: object) -> StandIn:
+        made = object.__new__(cls)
+        made.args = args
+        made.kwargs = kwargs
+        made.state = None
+        made.items = []
+        return made
+
+    args: tuple[object, ...]
+    kwargs: dict[str, object]
+    state: Any
+    items: list[object]
+
+    def __setstate__(self, state: object) -> None:
+        object.__setattr__(self, "state", state)
+
+    def append(self, item: object) -> None:
+        self.items.append(item)
+
+    def extend(self, items: list[object]) -> None:
+        self.items.extend(items)
+
+    def add(self, item: object) -> None:
+        self.items.append(item)
+
+    def __setitem__(self, key: object, value: object) -> None:
+        self.items.append((key, value))
+
+    def __getattr__(self, name: str) -> Any:
+        # Lets metadata classes of another ezmsg version be read like those of this one.
+        state = self.__dict__.get("state")
+        if isinstance(state, dict) and name in state:
+            return state[name]
+        raise AttributeError(f"{type(self).qualname!r} stand-in has no attribute {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StandIn):
+            return NotImplemented
+        return (self.module, self.qualname, self.args, self.kwargs, self.state, self.items) == (
+            other.module,
+            other.qualname,
+            other.args,
+            other.kwargs,
+            other.state,
+            other.items,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.module, self.qualname))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (
+            _restore_stand_in,
+            (self.module, self.qualname, self.args, self.kwargs, self.state, self.items),
+        )
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            [
+                *(repr(arg) for arg in self.args),
+                *(f"{name}={value!r}" for name, value in self.kwargs.items()),
+            ]
+        )
+        return f"<{self.module}.{self.qualname}({shown}), not imported here>"
+
+
+def _stand_in_class(module: str, qualname: str) -> type[StandIn]:
+    made = _Sealed(
+        qualname.rpartition(".")[2] or "StandIn",
+        (StandIn,),
+        {"module": module, "qualname": qualname, "__module__": __name__},
+    )
+    return cast(type[StandIn], made)
+
+
+def _restore_stand_in(
+    module: str,
+    qualname: str,
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+    state: object,
+    items: list[object],
+) -> StandIn:
+    made = _stand_in_class(module, qualname)(*args, **kwargs)
+    made.state = state
+    made.items = items
+    return made
+
+
+def _sealed_constructor(real: type[Any]) -> type:
+    """A class that builds bare instances of `real`, and can't be changed itself."""
+    if issubclass(real, tuple):
+
+        def new(_cls: type, *args: object) -> object:
+            return cast(Callable[..., object], real)(*args)
+
+        return _Sealed(real.__name__, (), {"__new__": new})
+    # A partial of a builtin runs at C speed; object.__new__ ignores the extra class argument
+    # because the real class has an __init__ of its own.
+    return _Sealed(
+        real.__name__, (), {"__new__": staticmethod(functools.partial(object.__new__, real))}
+    )
+
+
+def _checked_items(kind: Callable[[Any], object]) -> Callable[..., object]:
+    def build(items: object = ()) -> object:
+        if not isinstance(items, list | tuple | set | frozenset | bytes):
+            raise pickle.UnpicklingError(f"a container is made of a {type(items).__name__}")
+        return kind(items)
+
+    return _SealedCall(build)
+
+
+class _SealedCall:
+    """A callable that a pickle may call but not change."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., object]) -> None:
+        object.__setattr__(self, "_call", call)
+
+    def __call__(self, *args: object) -> object:
+        return self._call(*args)  # type: ignore[attr-defined]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise pickle.UnpicklingError("the message tries to change a constructor")
+
+
+def _allow_list() -> dict[tuple[str, str], Any]:
+    allowed: dict[tuple[str, str], Any] = {
+        ("builtins", "set"): _checked_items(set),
+        ("builtins", "frozenset"): _checked_items(frozenset),
+        ("builtins", "bytearray"): _checked_items(bytearray),
+        ("builtins", "complex"): _SealedCall(complex),
+        ("uuid", "UUID"): _sealed_constructor(uuid.UUID),
+    }
+    for name, member in vars(graphmeta).items():
+        if not isinstance(member, type) or member.__module__ != graphmeta.__name__:
+            continue
+        if issubclass(member, enum.Enum):
+            # A bound builtin: callable, nothing on it can be set, and it runs at C speed.
+            allowed[graphmeta.__name__, name] = member._value2member_map_.__getitem__
+        elif dataclasses.is_dataclass(member) or issubclass(member, tuple):
+            allowed[graphmeta.__name__, name] = _sealed_constructor(member)
+    return allowed
+
+
+ALLOWED = _allow_list()
+
+
+class SafeUnpickler(pickle.Unpickler):
+    """Unpickler of one message; builds what the allow-list names and stand-ins for the rest."""
+
+    def __init__(
+        self,
+        payload: bytes | bytearray | memoryview,
+        replacements: dict[tuple[str, str], Any] | None = None,
+    ) -> None:
+        super().__init__(io.BytesIO(payload))
+        self._known = dict(replacements) if replacements else {}
+        self._foreign = 0
+
+    def find_class(self, module: str, name: str) -> Any:
+        key = (module, name)
+        found = self._known.get(key)
+        if found is None:
+            found = ALLOWED.get(key)
+        if found is None:
+            self._foreign += 1
+            if self._foreign > MAX_FOREIGN_GLOBALS:
+                raise pickle.UnpicklingError("the message names too many foreign classes")
+            found = self._known[key] = _stand_in_class(module, name)
+        return found
+
+
+def decode(
+    payload: bytes | bytearray | memoryview,
+    *,
+    replacements: dict[tuple[str, str], Any] | None = None,
+) -> Any:
+    """Decode one pickled message.
+
+    Parameters
+    ----------
+    payload
+        The bytes of one pickle.
+    replacements
+        Constructors to use in place of those of the allow-list, by (module, name).
+
+    Returns
+    -------
+    object
+        The value, with a `StandIn` where a class is not on the allow-list.
+
+    Raises
+    ------
+    UnsafePayloadError
+        The bytes are not a pickle that can be read this way.
+    """
+    try:
+        return SafeUnpickler(payload, replacements).load()
+    except RecursionError as error:
+        raise UnsafePayloadError(
+            f"A message of {len(payload)} bytes is nested too deeply to be read."
+        ) from error
+    except MemoryError as error:
+        raise UnsafePayloadError(
+            f"A message of {len(payload)} bytes asks for more memory than there is."
+        ) from error
+    except Exception as error:
+        raise UnsafePayloadError(
+            f"A message of {len(payload)} bytes can't be read without running code that came "
+            f"with it, or is damaged: {error}"
+        ) from error
