@@ -1,0 +1,213 @@
+"""What the GraphServer knows of every unit's settings, followed by events."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ezmsg.core.graphmeta import SettingsChangedEvent, SettingsSnapshotValue
+
+HISTORY_LENGTH = 10_000
+
+ChangeSource = Literal["this kernel", "elsewhere", "initial"]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChange:
+    """One field of one unit that changed.
+
+    Attributes
+    ----------
+    time
+        Unix seconds, as the owner stamped it.
+    unit, field
+        Address of the unit; dotted path of the field.
+    old, new
+        Structured values; ``old`` is None where none was known.
+    source
+        ``"this kernel"`` for an edit that this context made, ``"initial"`` for the first
+        report of a unit, else ``"elsewhere"``: another client, or the unit itself.
+    seq
+        Number of the event on its server.
+    """
+
+    time: float
+    unit: str
+    field: str
+    old: Any
+    new: Any
+    source: ChangeSource
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnitState:
+    """The settings of one unit, as reported.
+
+    ``structured`` is a plain nested dict; empty where the value can't be read field by field.
+    """
+
+    structured: Mapping[str, Any]
+    schema: Any
+    text: str
+    seq: int
+    reported_at: float
+
+
+def structured_of(value: SettingsSnapshotValue) -> dict[str, Any]:
+    """The fields of a reported value as plain data."""
+    for found in (value.structured_value, value.repr_value):
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def value_at(structured: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path.
+
+    Raises
+    ------
+    KeyError
+        The path leads nowhere.
+    """
+    found: Any = structured
+    for part in path.split("."):
+        if not isinstance(found, Mapping):
+            raise KeyError(path)
+        found = found[part]
+    return found
+
+
+def leaves(structured: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted paths and values of everything that isn't itself a mapping with fields."""
+    for name, value in structured.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
+class SettingsStore:
+    """Current and initial settings of all units, and the history of changes.
+
+    Written on the context's loop only; read from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._states: dict[str, UnitState] = {}
+        self._initial: dict[str, dict[str, Any]] = {}
+        self._history: deque[SettingsChange] = deque(maxlen=HISTORY_LENGTH)
+        self._listeners: list[Callable[[str, UnitState], None]] = []
+        self._waiters: set[asyncio.Event] = set()
+        self._own: dict[str, list[dict[str, Any]]] = {}
+
+    def state(self, unit: str) -> UnitState | None:
+        with self._lock:
+            return self._states.get(unit)
+
+    def states(self) -> dict[str, UnitState]:
+        with self._lock:
+            return dict(self._states)
+
+    def initial(self, unit: str) -> dict[str, Any] | None:
+        """The structured value that the unit was registered with, None where not known."""
+        with self._lock:
+            return self._initial.get(unit)
+
+    def history(self) -> list[SettingsChange]:
+        """Changes of fields, oldest first; the newest `HISTORY_LENGTH` are kept."""
+        with self._lock:
+            return list(self._history)
+
+    def on_change(self, listener: Callable[[str, UnitState], None]) -> None:
+        """Call `listener` with unit and state, on the context's loop, at each report."""
+        self._listeners.append(listener)
+
+    def expect_own(self, unit: str, structured: dict[str, Any]) -> None:
+        """Note a value that this kernel is about to see reported, to tell it from others'."""
+        self._own.setdefault(unit, []).append(structured)
+
+    def replace(self, snapshot: Mapping[str, SettingsSnapshotValue]) -> None:
+        """Take a whole settings snapshot as the truth; units that it lacks are gone."""
+        with self._lock:
+            for unit in set(self._states) - set(snapshot):
+                del self._states[unit]
+        for unit, value in snapshot.items():
+            known = self.state(unit)
+            if known is None or known.structured != structured_of(value):
+                self._take(unit, value, seq=known.seq if known else 0, at=0.0)
+
+    def record(self, event: SettingsChangedEvent) -> None:
+        """Take an event: a new current value, or the initial one of a newly registered unit."""
+        unit, structured = event.component_address, structured_of(event.value)
+        known = self.state(unit)
+        initial = event.event_type.value == "INITIAL_SETTINGS"
+        if initial:
+            with self._lock:
+                self._initial[unit] = structured
+        self._note_changes(unit, known, structured, event, initial=initial)
+        self._take(unit, event.value, seq=event.seq, at=event.timestamp)
+
+    def _note_changes(
+        self,
+        unit: str,
+        known: UnitState | None,
+        structured: dict[str, Any],
+        event: SettingsChangedEvent,
+        *,
+        initial: bool,
+    ) -> None:
+        source: ChangeSource = "elsewhere"
+        expected = self._own.get(unit, [])
+        if structured in expected:
+            del expected[: expected.index(structured) + 1]
+            source = "this kernel"
+        elif initial or known is None:
+            source = "initial"
+        before = dict(leaves(known.structured)) if known else {}
+        with self._lock:
+            for path, new in leaves(structured):
+                old = before.get(path)
+                if path not in before or old != new or type(old) is not type(new):
+                    self._history.append(
+                        SettingsChange(event.timestamp, unit, path, old, new, source, event.seq)
+                    )
+
+    def _take(self, unit: str, value: SettingsSnapshotValue, *, seq: int, at: float) -> None:
+        state = UnitState(
+            structured=structured_of(value),
+            schema=value.settings_schema,
+            text=value.repr_value if isinstance(value.repr_value, str) else "",
+            seq=seq,
+            reported_at=at,
+        )
+        with self._lock:
+            self._states[unit] = state
+        for waiter in self._waiters:
+            waiter.set()
+        for listener in list(self._listeners):
+            listener(unit, state)
+
+    async def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Wait on the context's loop until a condition on this store holds.
+
+        Returns whether it came to hold within `timeout` seconds.
+        """
+        changed = asyncio.Event()
+        self._waiters.add(changed)
+        try:
+            async with asyncio.timeout(timeout):
+                while not condition():
+                    changed.clear()
+                    await changed.wait()
+            return True
+        except TimeoutError:
+            return condition()
+        finally:
+            self._waiters.discard(changed)
