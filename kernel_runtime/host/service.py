@@ -1,0 +1,272 @@
+"""The host process: one graph, its GraphServer, and a line to the kernel that asked for it.
+
+Commands come as JSON lines on what was standard input, events go as JSON lines to what was
+standard output. The end of the commands means that the kernel is gone, and the host follows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Mapping
+from multiprocessing import resource_tracker
+from typing import Any, BinaryIO, NoReturn
+
+from ezmsg.core import GraphRunner, GraphServer
+
+from .backend import host_capture
+from .channels import close_in_unit_processes
+from .event_sender import EventSender
+from .logs import LogDrain, LogSource
+from .spec import ProcessExit
+from .supervisor import Supervisor
+
+KERNEL_GONE_GRACE_S = 1.5
+_SERVER_STOP_S = 1.0
+_LAST_EVENTS_S = 0.5
+_GRAPH_ARGUMENTS = {"components", "connections", "process_components", "root_name"}
+
+
+class GraphFactoryError(Exception):
+    """The factory of a graph can't be found or gives no graph."""
+
+
+class HostService:
+    """Runs one graph from start to end; `run` does not return."""
+
+    def __init__(self, commands: BinaryIO, sender: EventSender, drain: LogDrain) -> None:
+        self._commands = commands
+        self._sender = sender
+        self._drain = drain
+        self._kernel_pid = 0
+        self._supervisor: Supervisor | None = None
+        self._server: GraphServer | None = None
+        self._ending = threading.Lock()
+        self._started = False
+
+    def run(self) -> NoReturn:
+        line = self._commands.readline()
+        if not line:
+            self._exit(0)
+        command = json.loads(line)
+        # Where the kernel is not the parent (a launcher stands between) its pid tells nothing.
+        if os.getppid() == command["kernel_pid"]:
+            self._kernel_pid = command["kernel_pid"]
+        try:
+            self._run_graph(command)
+        except BaseException as error:
+            self._fail(error, traceback.format_exc())
+        self._end()
+
+    def _run_graph(self, command: Mapping[str, Any]) -> None:
+        host_capture.install(self._take_own_output)
+        supervisor = Supervisor(
+            self._drain,
+            on_exit=self._tell_exit,
+            alarm=self._alarm,
+            hard_end=self._end,
+        )
+        for fd in supervisor.fds:
+            close_in_unit_processes(fd)
+        self._supervisor = supervisor
+        supervisor.start()
+        threading.Thread(target=self._follow_commands, name="commands", daemon=True).start()
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+
+        if command["start_method"] is not None:
+            multiprocessing.set_start_method(command["start_method"], force=True)
+        sys.path[:] = command["sys_path"]
+        factory = command["factory"]
+        self._phase(f"building the graph with {factory}")
+        arguments = build_graph(factory)
+        self._phase("starting the GraphServer")
+        address = self._start_server(command["address"])
+        self._phase("starting unit processes")
+        runner = GraphRunner(
+            **arguments,
+            backend_process=supervisor.create_process,  # type: ignore[arg-type]
+            graph_address=address,
+        )
+        runner.start()
+        if not runner.running:
+            raise GraphFactoryError(f"the graph of {factory} has no units")
+        self._started = True
+        processes = supervisor.graph_started()
+        self._sender.send(
+            "started",
+            address=f"{address[0]}:{address[1]}",
+            processes=[[process.pid, process.name, process.units] for process in processes],
+        )
+        supervisor.stop_requested.wait()
+        self._stop_runner(runner)
+
+    def _start_server(self, address: list[Any] | None) -> tuple[str, int]:
+        server = GraphServer(name="GraphServer")
+        server.start(("127.0.0.1", 0) if address is None else (address[0], address[1]))
+        self._server = server
+        bound = server.address
+        # Units that make a GraphContext of their own find this graph.
+        os.environ["EZMSG_GRAPHSERVER_ADDR"] = f"{bound.host}:{bound.port}"
+        return bound.host, bound.port
+
+    def _stop_runner(self, runner: GraphRunner) -> None:
+        runner.stop()
+        if self._server is not None:
+            # On Python 3.12 and later it waits for clients that don't leave.
+            stopping = threading.Thread(target=self._server.stop, daemon=True)
+            stopping.start()
+            stopping.join(_SERVER_STOP_S)
+
+    def _follow_commands(self) -> None:
+        assert self._supervisor is not None
+        for line in self._commands:
+            command = json.loads(line)
+            if command["command"] == "stop":
+                self._supervisor.request_stop(None, float(command["grace_s"]))
+        self._supervisor.request_stop("the kernel is gone", KERNEL_GONE_GRACE_S)
+
+    def _alarm(self) -> str | None:
+        if self._kernel_pid and os.getppid() != self._kernel_pid:
+            return "the kernel is gone"
+        if self._server is not None and not self._server.is_alive():
+            return "the GraphServer was shut down by a client"
+        return None
+
+    def _on_sigterm(self, _signal: int, _frame: object) -> None:
+        if self._supervisor is not None:
+            self._supervisor.request_stop("the host got SIGTERM", KERNEL_GONE_GRACE_S)
+
+    def _take_own_output(self, level: str, unit: str | None, text: str) -> None:
+        self._sender.logs.add(own_source(), level, unit, text, time.time())
+
+    def _phase(self, text: str) -> None:
+        self._sender.send("phase", text=text)
+
+    def _tell_exit(self, ended: ProcessExit) -> None:
+        self._sender.send(
+            "unit_exit",
+            pid=ended.pid,
+            name=ended.name,
+            units=ended.units,
+            exit_code=ended.exit_code,
+            reason=ended.reason,
+            lines=ended.lines,
+        )
+
+    def _fail(self, error: BaseException, remote_traceback: str) -> None:
+        failure = self._supervisor.start_failure if self._supervisor is not None else None
+        if self._started:
+            self._sender.send("trouble", text=remote_traceback)
+        elif failure is not None:
+            self._sender.send(
+                "failed",
+                message=failure.message,
+                unit=failure.unit,
+                traceback=failure.traceback,
+            )
+        else:
+            self._sender.send(
+                "failed",
+                message=f"{type(error).__name__}: {error}",
+                unit=None,
+                traceback=remote_traceback,
+            )
+
+    def _end(self) -> NoReturn:
+        """End the host; the first caller does it, any other waits to be ended with it."""
+        self._ending.acquire()
+        supervisor = self._supervisor
+        if supervisor is not None:
+            if not self._started and supervisor.start_failure is not None:
+                self._fail(RuntimeError(), "")
+            supervisor.kill_all()
+            self._sender.send("ended", reason=supervisor.stop_reason)
+        self._exit(0)
+
+    def _exit(self, code: int) -> NoReturn:
+        # Nothing of the interpreter's own ending is wanted: it would join what can't be
+        # joined. The resource tracker removes what shared memory there may still be.
+        self._sender.close(_LAST_EVENTS_S)
+        os._exit(code)
+
+
+_own_source: LogSource | None = None
+
+
+def own_source() -> LogSource:
+    """Return the host itself as a source of log records."""
+    global _own_source
+    if _own_source is None:
+        _own_source = LogSource(os.getpid(), "host")
+    return _own_source
+
+
+def build_graph(factory: str) -> dict[str, Any]:
+    """Import and call a factory ``"module:function"`` and check what it gives."""
+    module_name, colon, function_name = factory.partition(":")
+    if not (module_name and colon and function_name):
+        raise GraphFactoryError(f"factory {factory!r} is not of the form 'package.module:function'")
+    module = importlib.import_module(module_name)
+    try:
+        function = getattr(module, function_name)
+    except AttributeError:
+        raise GraphFactoryError(
+            f"module {module_name!r} has no function {function_name!r}"
+        ) from None
+    arguments = function()
+    if not isinstance(arguments, dict) or "components" not in arguments:
+        raise GraphFactoryError(
+            f"factory {factory!r} gave {type(arguments).__name__}, not a dict with 'components'"
+        )
+    unknown = sorted(set(arguments) - _GRAPH_ARGUMENTS)
+    if unknown:
+        raise GraphFactoryError(
+            f"factory {factory!r} gave unknown arguments {', '.join(map(repr, unknown))}; "
+            f"known are {', '.join(sorted(_GRAPH_ARGUMENTS))}"
+        )
+    return arguments
+
+
+def main() -> NoReturn:
+    """Set the process up and serve."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # ezmsg forks from a process with threads, by its design; the warning helps nobody here.
+    warnings.filterwarnings("ignore", message=".*use of fork\\(\\) may lead to deadlocks.*")
+    python_path = os.environ.pop("EZMSG_NB_HOST_PYTHONPATH", None)
+    if python_path is not None:
+        os.environ["PYTHONPATH"] = python_path
+    else:
+        os.environ.pop("PYTHONPATH", None)
+
+    commands_fd, events_fd = os.dup(0), os.dup(1)
+    null_fd = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null_fd, 0)
+    os.close(null_fd)
+    os.dup2(2, 1)
+    # Started while 2 is still the kernel's pipe: the pipe's end then tells the kernel that
+    # the tracker, the last of all, is done.
+    with contextlib.suppress(AttributeError):
+        resource_tracker.ensure_running()
+
+    sender = EventSender(events_fd)
+    drain = LogDrain(sender.logs)
+    output_reader, output_writer = os.pipe()
+    os.dup2(output_writer, 1)
+    os.dup2(output_writer, 2)
+    os.close(output_writer)
+    drain.follow_raw(output_reader, own_source(), "stderr")
+    for fd in (commands_fd, events_fd, output_reader, *drain.fds):
+        close_in_unit_processes(fd)
+    sender.start()
+    drain.start()
+    with open(commands_fd, "rb") as commands:
+        HostService(commands, sender, drain).run()

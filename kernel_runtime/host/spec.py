@@ -1,0 +1,91 @@
+"""What a graph host is asked to run, and what it tells about its processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+StartMethod = Literal["fork", "spawn", "forkserver"]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphSpec:
+    """A graph that a host process can build by itself.
+
+    Attributes
+    ----------
+    factory
+        ``"module:function"``. Called in the host without arguments; returns a dict of
+        arguments of ``ezmsg.core.run``: ``components``, ``connections``,
+        ``process_components``, ``root_name`` (all but the first optional).
+    address
+        ``(host, port)`` that the GraphServer shall listen on; a free port of 127.0.0.1
+        where None.
+    start_method
+        How unit processes are started (``multiprocessing``); the platform's default
+        where None.
+    """
+
+    factory: str
+    address: tuple[str, int] | None = None
+    start_method: StartMethod | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One line (or one logged message) of the host or of a unit process.
+
+    Attributes
+    ----------
+    time
+        Unix time in seconds.
+    process
+        Name of the process: ``"host"``, or the first of its units and how many more.
+    unit
+        Address of the unit that was running, None where it is not known.
+    level
+        ``"stdout"``, ``"stderr"``, or the name of a logging level.
+    """
+
+    time: float
+    pid: int
+    process: str
+    unit: str | None
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitProcess:
+    """A process of the graph and the units that run in it."""
+
+    pid: int
+    name: str
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessExit:
+    """A unit process that ended although nobody had asked it to.
+
+    Attributes
+    ----------
+    exit_code
+        As ``multiprocessing`` has it: negative for the signal that ended it.
+    reason
+        The same in words.
+    lines
+        The last lines that it printed or logged, oldest first.
+    """
+
+    pid: int
+    name: str
+    units: tuple[str, ...]
+    exit_code: int
+    reason: str
+    lines: tuple[str, ...]
+
+
+def demo_spec() -> GraphSpec:
+    """Return the spec of the EEG pipeline of `kernel_runtime.host.demo_pipeline`."""
+    return GraphSpec(factory="kernel_runtime.host.demo_pipeline:build")
