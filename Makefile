@@ -30,8 +30,9 @@ help:
 python:
 	@test -n "$(PYTHON)" || { echo "ezmsg-nb: Python 3.11 or newer is needed, and is not on\
 	 PATH. Install it, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "ezmsg-nb: $(PYTHON) has no\
-	 venv module. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "ezmsg-nb: $(PYTHON) is not a Python 3.11 or newer with its venv module. On Debian:\
+ apt-get install python3-venv" >&2; exit 1; }
 
 # An environment: uv by pip, everything else by uv. The front end is built before the editable
 # install, whose build hook then needs no Node of its own.
