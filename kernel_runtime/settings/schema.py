@@ -1,0 +1,335 @@
+"""What each field of a settings type is: from ezmsg's schema, its JSON Schema and the value.
+
+Kinds come from, best first: the real class where the caller gives it, JSON Schema, the type's
+text, the current value as a witness, and the widget hint last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from kernel_runtime.settings.field_types import (
+    Choice,
+    Constraints,
+    FieldType,
+    Member,
+    parse_type,
+    union_of,
+    with_constraints,
+)
+from kernel_runtime.settings.json_types import members_of_json_schema, merge_types
+from kernel_runtime.settings.real_types import members_of_class
+from kernel_runtime.settings.witness import (
+    agrees_with_hint,
+    enum_name,
+    enum_value,
+    is_repr,
+    refine,
+    type_of_value,
+)
+
+MISSING: Final = type("Missing", (), {"__repr__": lambda _self: "MISSING"})()
+"""Stands for a value or default that isn't known."""
+
+_LENGTH_KINDS: Final = ("str", "path", "bytes", "list", "vtuple", "set", "frozenset", "dict")
+_READ_ONLY_KINDS: Final = ("callable", "opaque", "unknown", "ellipsis")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of a settings type, or of a settings type nested in it.
+
+    Attributes
+    ----------
+    path
+        Dotted path from the unit's settings, as `update_setting` takes it.
+    name
+        Last part of the path.
+    type
+        What the field takes.
+    type_text
+        The type as ezmsg spells it; what ``type`` says where ezmsg doesn't.
+    required
+        Whether the class has no default for it.
+    default
+        Its default, `MISSING` where none is known. Never a ``repr`` text.
+    description
+        What the author says of it, or None.
+    reason
+        Why it can't be edited here, None where it can.
+    owner
+        Dotted name of the class that the field belongs to, None where that isn't known.
+    settings_class
+        Dotted name of the unit's settings class, or None.
+    children
+        Fields of a nested settings class, as far as they are known.
+    """
+
+    path: str
+    name: str
+    type: FieldType
+    type_text: str
+    required: bool = False
+    default: object = MISSING
+    description: str | None = None
+    reason: str | None = None
+    owner: str | None = None
+    settings_class: str | None = None
+    children: tuple[FieldSpec, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The kind as text, for example ``"optional:float"``."""
+        return self.type.describe()
+
+    @property
+    def editable(self) -> bool:
+        """Whether a value can be given."""
+        return self.reason is None
+
+    def walk(self) -> Iterator[FieldSpec]:
+        """This field and all that are nested in it, outer ones first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+def build_fields(
+    schema: object,
+    value: object = None,
+    *,
+    json_schema: object = None,
+    settings_class: type | None = None,
+    known_schemas: Mapping[str, object] | None = None,
+) -> tuple[FieldSpec, ...]:
+    """The fields of a settings type.
+
+    Parameters
+    ----------
+    schema
+        ezmsg's ``SettingsSchemaMetadata``, or anything with its attributes, or None.
+    value
+        The structured value that the owner reports (a mapping), or None.
+    json_schema
+        JSON Schema of the type; by default the one that ``schema`` carries on ezmsg 3.10.
+    settings_class
+        The real class, where the caller has chosen to import it.
+    known_schemas
+        Other schemas by settings type, for settings classes nested in this one.
+
+    Returns
+    -------
+    tuple of FieldSpec
+        In the order of the schema; fields that only the value has come last.
+    """
+    builder = _Builder(schema, json_schema, settings_class, known_schemas or {})
+    return builder.build(value if isinstance(value, Mapping) else {})
+
+
+def find_field(fields: Sequence[FieldSpec], path: str) -> FieldSpec | None:
+    """The field with a dotted path, nested ones included, or None."""
+    for spec in fields:
+        if spec.path == path:
+            return spec
+        if path.startswith(f"{spec.path}."):
+            return find_field(spec.children, path)
+    return None
+
+
+class _Builder:
+    def __init__(
+        self,
+        schema: object,
+        json_schema: object,
+        settings_class: type | None,
+        known_schemas: Mapping[str, object],
+    ) -> None:
+        self.fields = _sequence(getattr(schema, "fields", None))
+        self.settings_type = _text(getattr(schema, "settings_type", None))
+        if json_schema is None:
+            json_schema = getattr(schema, "json_schema", None)
+        self.described = {member.name: member for member in members_of_json_schema(json_schema)}
+        self.real = {member.name: member for member in members_of_class(settings_class)}
+        self.known_schemas = known_schemas
+
+    def build(self, value: Mapping[object, object]) -> tuple[FieldSpec, ...]:
+        members = [self._member(field) for field in self.fields]
+        texts = {
+            str(getattr(field, "name", "")): _text(getattr(field, "field_type", None))
+            for field in self.fields
+        }
+        hints = {
+            str(getattr(field, "name", "")): _text(getattr(field, "widget_hint", None))
+            for field in self.fields
+        }
+        named = {member.name for member in members}
+        members += [
+            Member(key, type_of_value(item))
+            for key, item in value.items()
+            if isinstance(key, str) and key not in named
+        ]
+        return tuple(
+            self._spec(
+                member,
+                value.get(member.name, MISSING),
+                prefix="",
+                owner=self.settings_type,
+                text=texts.get(member.name),
+                hint=hints.get(member.name),
+            )
+            for member in members
+        )
+
+    def _member(self, field: object) -> Member:
+        """One field of the schema, with what JSON Schema and the real class add to it."""
+        name = str(getattr(field, "name", ""))
+        stated = parse_type(_text(getattr(field, "field_type", None)) or "")
+        described = self.described.get(name)
+        if described is not None:
+            stated = merge_types(stated, described.type)
+        real = self.real.get(name)
+        if real is not None and real.type.kind != "unknown":
+            stated = merge_types(real.type, stated)
+        stated = self._with_known_members(stated, 0)
+        stated = _with_limits(stated, getattr(field, "bounds", None))
+        stated = _with_choices(stated, getattr(field, "choices", None))
+        required = getattr(field, "required", False) is True
+        default = getattr(field, "default", None)
+        description = _text(getattr(field, "description", None))
+        if description is None and described is not None:
+            description = described.description
+        return Member(
+            name=name,
+            type=stated,
+            required=required,
+            default=default,
+            default_known=not required,
+            description=description,
+        )
+
+    def _with_known_members(self, stated: FieldType, depth: int) -> FieldType:
+        """Nested settings classes whose schema is known from elsewhere get their fields."""
+        if depth > 8:
+            return stated
+        args = tuple(self._with_known_members(arg, depth + 1) for arg in stated.args)
+        stated = replace(stated, args=args) if args != stated.args else stated
+        known = self.known_schemas.get(stated.name or "")
+        if stated.kind not in ("named", "dataclass") or known is None:
+            return stated
+        nested = _Builder(known, None, None, self.known_schemas)
+        members = tuple(
+            replace(member, type=nested._with_known_members(member.type, depth + 1))
+            for member in (nested._member(field) for field in nested.fields)
+        )
+        return merge_types(replace(stated, kind="dataclass", members=members), stated)
+
+    def _spec(
+        self,
+        member: Member,
+        value: object,
+        *,
+        prefix: str,
+        owner: str | None,
+        text: str | None = None,
+        hint: str | None = None,
+    ) -> FieldSpec:
+        shown = None if value is MISSING else value
+        default = member.default if member.default_known else None
+        refined = member.type
+        if value is not MISSING:
+            refined = refine(refined, shown, default)
+        sloppy = member.default_known and default is None and not refined.nullable
+        if sloppy and refined.kind not in _READ_ONLY_KINDS:
+            # ``cutoff: float = None``: the author means None, whatever the annotation says.
+            refined = union_of((refined, FieldType("none")))
+        if refined.kind == "unknown":
+            refined = agrees_with_hint(hint, shown) or refined
+        path = f"{prefix}{member.name}"
+        group = refined.without_none
+        children: tuple[FieldSpec, ...] = ()
+        if group.kind == "dataclass":
+            inner = shown if isinstance(shown, Mapping) else {}
+            children = tuple(
+                self._spec(
+                    child, inner.get(child.name, MISSING), prefix=f"{path}.", owner=group.name
+                )
+                for child in group.members
+            )
+        usable = member.default_known and not is_repr(default)
+        return FieldSpec(
+            path=path,
+            name=member.name,
+            type=refined,
+            type_text=text or refined.describe(),
+            required=member.required,
+            default=default if usable else MISSING,
+            description=member.description,
+            reason=_reason(refined, text),
+            owner=owner,
+            settings_class=self.settings_type,
+            children=children,
+        )
+
+
+def _reason(refined: FieldType, text: str | None) -> str | None:
+    """Why a field can't be edited, or None."""
+    shown = text or refined.text or refined.name or "not stated"
+    kinds = {arg.kind for arg in refined.args} if refined.kind == "union" else {refined.kind}
+    kinds.discard("none")
+    if not kinds <= {*_READ_ONLY_KINDS}:
+        return None
+    if kinds == {"callable"}:
+        return f"A function can't be typed in here (type: {shown})."
+    if "opaque" in kinds:
+        return f"Only the text of this object is known here, not the object (type: {shown})."
+    return f"What this field takes is not known here (type: {shown})."
+
+
+def _with_limits(stated: FieldType, bounds: object) -> FieldType:
+    """Bounds of the schema. For text and containers ezmsg puts lengths in the same place."""
+    pair = _sequence(bounds)
+    if len(pair) != 2:
+        return stated
+    lower, upper = (float(x) if isinstance(x, (int, float)) else None for x in pair)
+    numeric = Constraints(ge=lower, le=upper)
+    lengths = Constraints(
+        min_length=None if lower is None else int(lower),
+        max_length=None if upper is None else int(upper),
+    )
+    kinds = {arg.kind for arg in stated.args} if stated.kind == "union" else {stated.kind}
+    return with_constraints(stated, lengths if kinds & {*_LENGTH_KINDS} else numeric)
+
+
+def _with_choices(stated: FieldType, choices: object) -> FieldType:
+    """The author's choices. For a container they are the choices of its items."""
+    values = _sequence(choices)
+    if not values:
+        return stated
+    inner = stated.without_none
+    if inner.kind in ("list", "vtuple", "set", "frozenset"):
+        limited: FieldType = replace(inner, args=(_with_choices(inner.args[0], values),))
+    else:
+        names = [name for name in map(enum_name, values) if name is not None]
+        found = tuple(Choice(enum_value(value), getattr(value, "name", None)) for value in values)
+        if inner.kind == "enum" and inner.choices and not names:
+            return stated
+        known_class = inner.kind in ("enum", "named") and inner.name is not None
+        limited = replace(
+            inner,
+            kind="enum" if known_class or names else "literal",
+            name=names[0] if names else inner.name if known_class else None,
+            choices=found,
+            witnessed=False,
+        )
+    nullable = stated.nullable and not any(choice.value is None for choice in limited.choices)
+    return union_of((limited, FieldType("none"))) if nullable else limited
+
+
+def _sequence(value: object) -> Sequence[object]:
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

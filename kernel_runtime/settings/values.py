@@ -1,0 +1,306 @@
+"""Values on their way to a unit: coerced to the field's type and checked.
+
+Owners on ezmsg 3.9, and on 3.10 without pydantic, write what comes and answer "ok". So what is
+wrong is refused here, with the reason, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+
+from kernel_runtime.errors import SettingsRejectedError
+from kernel_runtime.settings.arrays import array_of
+from kernel_runtime.settings.field_types import FieldType
+from kernel_runtime.settings.references import CallReference, LikeDefault, can_be_looked_up
+from kernel_runtime.settings.scalars import (
+    Refusal,
+    bytes_of,
+    complex_of,
+    find_choice,
+    float_of,
+    int_of,
+    limited,
+    literal_of,
+    path_of,
+    sized,
+)
+from kernel_runtime.settings.schema import FieldSpec
+from kernel_runtime.settings.type_names import ARRAY_PROTOCOLS
+from kernel_runtime.settings.witness import enum_name, enum_value, is_repr
+from kernel_runtime.settings.wording import exact_kinds, list_of_choices, shown, takes
+
+_BUILDERS: Final[dict[str, Callable[[list[object]], object]]] = {
+    "list": list,
+    "vtuple": tuple,
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+}
+
+
+def coerce(
+    spec: FieldSpec, value: object, *, unit: str | None = None, current: object = None
+) -> object:
+    """The value to send for a field.
+
+    Parameters
+    ----------
+    spec
+        The field.
+    value
+        What a person or program gives: plain data, an enum member or its name or value.
+    unit
+        Address of the unit, for the error.
+    current
+        The structured value that the field holds now (for the element type of an array).
+
+    Returns
+    -------
+    object
+        A value of the field's own type. Where its class isn't importable here, a
+        `CallReference` or `LikeDefault` that becomes one where it is unpickled.
+
+    Raises
+    ------
+    SettingsRejectedError
+        The value doesn't fit the field, with the reason.
+    """
+    try:
+        return _Coercer(spec, current).coerce(spec.type, value, outermost=True)
+    except Refusal as refusal:
+        place = f"{unit}: {spec.path}" if unit else spec.path
+        raise SettingsRejectedError(f"{place} {refusal}.", unit=unit, field=spec.path) from None
+    except RecursionError:
+        raise SettingsRejectedError(
+            f"{spec.path} is nested too deeply to be sent.", unit=unit, field=spec.path
+        ) from None
+
+
+class _Coercer:
+    def __init__(self, spec: FieldSpec, current: object) -> None:
+        self.spec = spec
+        self.current = current
+
+    def coerce(self, wanted: FieldType, value: object, *, outermost: bool = False) -> object:
+        if isinstance(value, (CallReference, LikeDefault)):
+            return value
+        match wanted.kind:
+            case "union":
+                return self._union(wanted, value, outermost)
+            case "none":
+                if value is None:
+                    return None
+            case "any":
+                return value
+            case "bool":
+                if isinstance(value, (bool, np.bool_)):
+                    return bool(value)
+            case "int":
+                return limited(wanted, int_of(wanted, value))
+            case "float":
+                return limited(wanted, float_of(wanted, value))
+            case "complex":
+                return complex_of(wanted, value)
+            case "str":
+                if isinstance(value, str):
+                    return sized(wanted, str(enum_value(value)))
+            case "bytes":
+                return sized(wanted, bytes_of(wanted, value))
+            case "path":
+                return path_of(wanted, value)
+            case "literal":
+                return literal_of(wanted, value)
+            case "enum" | "choice":
+                return self._enum(wanted, value, outermost)
+            case "list" | "vtuple" | "set" | "frozenset":
+                return self._items(wanted, value, outermost)
+            case "tuple":
+                return self._fixed(wanted, value)
+            case "dict":
+                return self._dict(wanted, value)
+            case "dataclass":
+                return self._object(wanted, value)
+            case "named":
+                return self._named(wanted, value)
+            case "array":
+                return self._array(wanted, value)
+            case "ellipsis":
+                if value is ... or value in ("...", "Ellipsis"):
+                    return ...
+            case "callable":
+                if callable(value):
+                    return value
+            case "opaque":
+                if not isinstance(value, (bool, int, float, str, bytes, list, tuple, dict)):
+                    return value
+            case "unknown":
+                raise Refusal(f"can't be set: what it takes isn't known (it is {wanted.text})")
+        raise Refusal(takes(wanted, value))
+
+    def _union(self, wanted: FieldType, value: object, outermost: bool) -> object:
+        exact = exact_kinds(value)
+        others = [arg for arg in wanted.args if arg.kind not in exact]
+        fitting = [arg for kind in exact for arg in wanted.args if arg.kind == kind]
+        reasons: list[str] = []
+        for alternative in (*fitting, *others):
+            try:
+                return self.coerce(alternative, value, outermost=outermost)
+            except Refusal as refusal:
+                reasons.append(str(refusal))
+        real = [arg for arg in wanted.args if arg.kind != "none"]
+        if len(real) == 1 and value is not None:
+            place = (*fitting, *others).index(real[0])
+            raise Refusal(reasons[place])
+        if len(fitting) == 1:
+            raise Refusal(reasons[0])
+        raise Refusal(takes(wanted, value))
+
+    def _enum(self, wanted: FieldType, value: object, outermost: bool) -> object:
+        if isinstance(value, enum.Enum):
+            ours = (wanted.name or "").rpartition(".")[2]
+            theirs = (enum_name(value) or "").rpartition(".")[2]
+            if ours in ("", theirs):
+                return value
+            raise Refusal(takes(wanted, value))
+        plain = enum_value(value)
+        found = find_choice(wanted.choices, plain)
+        if found is None and isinstance(plain, str):
+            found = next((item for item in wanted.choices if item.name == plain), None)
+        if found is not None:
+            plain = found.value
+        elif not wanted.witnessed and wanted.choices:
+            raise Refusal(f"takes one of {list_of_choices(wanted.choices)}, not {shown(value)}")
+        else:
+            alike = {type(item.value) for item in wanted.choices} or {str}
+            if type(plain) not in alike:
+                raise Refusal(takes(wanted, value))
+        return self._of_class(wanted.name, plain, outermost)
+
+    def _of_class(self, name: str | None, plain: object, outermost: bool) -> object:
+        """A plain value as an instance of a class that is known by name, if at all."""
+        if name is not None and can_be_looked_up(name):
+            return CallReference(name, plain)
+        if name is not None and "." in name:
+            raise Refusal(f"can't be set from here: its class ({name}) can't be named elsewhere")
+        owner = self.spec.owner
+        if owner is not None and can_be_looked_up(owner):
+            if outermost:
+                return LikeDefault(owner, self.spec.name, plain, alias=name)
+            if name is not None:
+                return CallReference(self._in_module(name), plain)
+        return plain
+
+    def _in_module(self, name: str) -> str:
+        """A bare class name, as seen from the module of the class that uses it."""
+        module = (self.spec.owner or self.spec.settings_class or "").rpartition(".")[0]
+        return f"{module}.{name}" if module and "." not in name else name
+
+    def _items(self, wanted: FieldType, value: object, outermost: bool) -> object:
+        items = [
+            self._at(f"item {index}", wanted.args[0], item)
+            for index, item in enumerate(_sequence(wanted, value), 1)
+        ]
+        sized(wanted, items)
+        try:
+            built = _BUILDERS[wanted.kind](items)
+        except TypeError:
+            raise Refusal("can't hold lists or dicts in a set") from None
+        if wanted.name is not None:
+            module, _, name = wanted.name.rpartition(".")
+            return getattr(importlib.import_module(module), name)(items)
+        owner = self.spec.owner
+        if outermost and wanted.witnessed and owner is not None and can_be_looked_up(owner):
+            return LikeDefault(owner, self.spec.name, built)
+        return built
+
+    def _fixed(self, wanted: FieldType, value: object) -> object:
+        items = _sequence(wanted, value)
+        if len(items) != len(wanted.args):
+            raise Refusal(f"takes exactly {len(wanted.args)} items, not {len(items)}")
+        return tuple(
+            self._at(f"item {index}", arg, item)
+            for index, (arg, item) in enumerate(zip(wanted.args, items, strict=True), 1)
+        )
+
+    def _at(self, place: str, wanted: FieldType, value: object) -> object:
+        try:
+            return self.coerce(wanted, value)
+        except Refusal as refusal:
+            raise Refusal(f"({place}) {refusal}") from None
+
+    def _dict(self, wanted: FieldType, value: object) -> object:
+        if not isinstance(value, Mapping):
+            raise Refusal(takes(wanted, value))
+        key_type, value_type = wanted.args
+        made: dict[object, object] = {}
+        for key, item in value.items():
+            made_key = self._at(f"key {key!r}", key_type, key)
+            made[made_key] = self._at(f"entry {key!r}", value_type, item)
+        sized(wanted, made)
+        return made
+
+    def _object(self, wanted: FieldType, value: object) -> object:
+        if not isinstance(value, Mapping):
+            if _is_instance_named(value, wanted.name):
+                return value
+            raise Refusal(takes(wanted, value))
+        if wanted.name is None or not can_be_looked_up(self._in_module(wanted.name)):
+            raise Refusal("can't be set as a whole: its class isn't known here. Set its fields")
+        members = {member.name: member for member in wanted.members}
+        given: dict[str, object] = {}
+        for key, item in value.items():
+            if key not in members and not wanted.witnessed:
+                known = ", ".join(members)
+                raise Refusal(f"has no field {key!r}. It has {known}")
+            member = members.get(str(key))
+            given[str(key)] = (
+                item if member is None else self._at(f"field {key}", member.type, item)
+            )
+        lacking = [name for name, item in members.items() if item.required and name not in given]
+        if lacking:
+            raise Refusal(f"needs a value for {', '.join(lacking)}")
+        return CallReference(self._in_module(wanted.name), **given)
+
+    def _named(self, wanted: FieldType, value: object) -> object:
+        name = self._in_module(wanted.name or "")
+        if _is_instance_named(value, wanted.name):
+            return value
+        if not can_be_looked_up(name):
+            raise Refusal(f"can't be set from here: its class ({name}) can't be named elsewhere")
+        if isinstance(value, Mapping):
+            return CallReference(name, **{str(key): item for key, item in value.items()})
+        if isinstance(value, (bool, int, float, str)) and not is_repr(value):
+            return CallReference(name, value)
+        raise Refusal(takes(wanted, value))
+
+    def _array(self, wanted: FieldType, value: object) -> object:
+        if isinstance(value, np.ndarray):
+            return value
+        if isinstance(value, (bool, str, bytes, Mapping)) or value is None:
+            raise Refusal(takes(wanted, value))
+        try:
+            made = array_of(value, self.current)
+        except ValueError:
+            raise Refusal("takes numbers in lists of equal length") from None
+        # ArrayLike takes lists as they are; a field of ndarray needs the array itself.
+        return value if wanted.name in ARRAY_PROTOCOLS else made
+
+
+def _sequence(wanted: FieldType, value: object) -> list[object]:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return list(value)
+    if isinstance(value, np.ndarray):
+        made = value.tolist()
+        if isinstance(made, list):
+            return made
+    raise Refusal(takes(wanted, value))
+
+
+def _is_instance_named(value: object, name: str | None) -> bool:
+    found = type(value)
+    return found.__module__ != "builtins" and found.__qualname__ == (name or "").rpartition(".")[2]
