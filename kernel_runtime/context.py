@@ -417,6 +417,17 @@ class KernelGraphContext(ServerLink):
         response = await self._processes.request(unit, operation, None, payload_obj, timeout)
         return self._processes.payload(response, expected, unit, operation.value)
 
+    def decode_process_payload(self, response: ProcessControlResponse, expected_type: type[T]) -> T:
+        """The payload of a response, decoded without running anything of it.
+
+        Raises
+        ------
+        GraphError
+            The subclass for the response's error code; `InvalidResponseError` for a payload
+            that is missing or of another type.
+        """
+        return self._processes.payload(response, expected_type)
+
     @on_owning_loop
     async def process_ping(self, unit_address: str, *, timeout: float = 2.0) -> ProcessPing:
         """Have the owning process answer; its ``pid`` is that of the process itself."""

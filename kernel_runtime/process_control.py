@@ -111,7 +111,11 @@ class ProcessControl:
         return response
 
     def payload(
-        self, response: ProcessControlResponse, expected: type[T], unit: str, operation: str
+        self,
+        response: ProcessControlResponse,
+        expected: type[T],
+        unit: str | None = None,
+        operation: str = "The request",
     ) -> T:
         """The decoded payload of a response.
 
@@ -135,7 +139,7 @@ class ProcessControl:
             )
         return decoded
 
-    def check(self, response: ProcessControlResponse, unit: str, operation: str) -> None:
+    def check(self, response: ProcessControlResponse, unit: str | None, operation: str) -> None:
         """Raise the error that a response stands for; return where it is ok."""
         if response.ok:
             return
@@ -145,7 +149,7 @@ class ProcessControl:
         label = code.value if isinstance(code, ProcessControlErrorCode) else "no error code"
         hint = _WHAT_TO_DO.get(kind, "")
         raise kind(
-            f"{operation} for {unit!r} failed ({label}): {said}. {hint}".rstrip(),
+            f"{operation}{_for(unit)} failed ({label}): {said}. {hint}".rstrip(),
             address=self._address,
             unit=unit,
             operation=operation,
@@ -197,12 +201,16 @@ class ProcessControl:
             ) from error
 
     def _invalid(
-        self, response: ProcessControlResponse, unit: str, operation: str, what: str
+        self, response: ProcessControlResponse, unit: str | None, operation: str, what: str
     ) -> InvalidResponseError:
         return InvalidResponseError(
-            f"The process of {unit!r} answered {operation} with {what}.",
+            f"{operation}{_for(unit)} was answered with {what}.",
             address=self._address,
             unit=unit,
             operation=operation,
             process_id=str(response.process_id) if response.process_id else None,
         )
+
+
+def _for(unit: str | None) -> str:
+    return f" for {unit!r}" if unit is not None else ""

@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
-from uuid import UUID
 
 from ezmsg.core.graphmeta import GraphSnapshot, ProcessProfilingSnapshot
 
@@ -24,8 +23,6 @@ Role = Literal["publisher", "subscriber"]
 
 class ProfiledContext(Protocol):
     """What measuring needs of a context."""
-
-    async def snapshot(self) -> GraphSnapshot: ...
 
     async def process_profiling_snapshot(
         self, unit_address: str, *, timeout: float = ...
@@ -69,6 +66,13 @@ class Counts:
     at_ns: Mapping[str, int]
     failures: Mapping[str, GraphError]
 
+    @property
+    def age_s(self) -> float:
+        """Seconds since the newest answer; infinite where no process answered."""
+        if not self.at_ns:
+            return float("inf")
+        return (time.perf_counter_ns() - max(self.at_ns.values())) / 1e9
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointRate:
@@ -84,19 +88,23 @@ class EndpointRate:
     window_s: float | None
 
 
-async def count_messages(context: ProfiledContext, *, timeout: float = 1.0) -> Counts:
+async def count_messages(
+    context: ProfiledContext, snapshot: GraphSnapshot, *, timeout: float = 1.0
+) -> Counts:
     """Ask every process that owns units for its counters, all at the same time.
 
     Parameters
     ----------
     context
         An open `KernelGraphContext`.
+    snapshot
+        The graph as it is now: who owns what.
     timeout
         Seconds that each process may take.
     """
-    processes = [p for p in (await context.snapshot()).processes.values() if p.units]
+    processes = [process for process in snapshot.processes.values() if process.units]
 
-    async def ask(process_id: UUID, unit: str) -> tuple[int, ProcessProfilingSnapshot | GraphError]:
+    async def ask(unit: str) -> tuple[int, ProcessProfilingSnapshot | GraphError]:
         asked = time.perf_counter_ns()
         try:
             answer: ProcessProfilingSnapshot | GraphError
@@ -105,7 +113,7 @@ async def count_messages(context: ProfiledContext, *, timeout: float = 1.0) -> C
             answer = error
         return (asked + time.perf_counter_ns()) // 2, answer
 
-    answers = await asyncio.gather(*(ask(p.process_id, p.units[0]) for p in processes))
+    answers = await asyncio.gather(*(ask(process.units[0]) for process in processes))
     endpoints: dict[str, EndpointCount] = {}
     at_ns: dict[str, int] = {}
     failures: dict[str, GraphError] = {}

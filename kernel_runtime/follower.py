@@ -1,0 +1,218 @@
+"""A graph that is followed: topology, settings, rates and troubles, kept current."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ezmsg.core.graphmeta import GraphSnapshot
+
+from .context import KernelGraphContext
+from .errors import ClosedError, GraphError
+from .model import Topology
+from .profiling.rates import Counts, EndpointRate, count_messages, published_hz, rates_between
+from .server_link import Status
+from .settings.store import SettingsStore
+from .streams import Resynced
+from .topology import topic_rates, topology_of
+
+REFRESH_AT_MOST_EVERY_S = 0.1
+RATES_EVERY_S = 0.5
+RATES_TIMEOUT_S = 1.0
+
+UnitCondition = Literal["ok", "dead", "stale"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitHealth:
+    """Whether a unit runs, and what is wrong where it doesn't."""
+
+    condition: UnitCondition
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Rates of one round: of all endpoints, and of each topic that an edge starts at."""
+
+    endpoints: Mapping[str, EndpointRate]
+    topics: Mapping[str, float | None]
+    failures: Mapping[str, GraphError] = field(default_factory=dict)
+
+
+class GraphFollower:
+    """Keeps what is known of a graph current, as long as its context lives.
+
+    Callbacks are called on the context's loop, and must be quick. Properties hold immutable
+    values that any thread may read.
+
+    Parameters
+    ----------
+    context
+        An open context; the follower does not close it.
+    """
+
+    def __init__(self, context: KernelGraphContext) -> None:
+        self.context = context
+        self.settings = SettingsStore()
+        self._topology = Topology()
+        self._unit_states: dict[str, UnitHealth] = {}
+        self._measured: Measured | None = None
+        self._counts: Counts | None = None
+        self._ran_in: dict[str, str] = {}
+        self._notes: list[str] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stale = asyncio.Event()
+        self._watchers = 0
+        self._watched = asyncio.Event()
+        self.seen_at = time.time()
+        self.topology_listeners: list[Callable[[Topology], None]] = []
+        self.state_listeners: list[Callable[[Mapping[str, UnitHealth]], None]] = []
+        self.rate_listeners: list[Callable[[Measured], None]] = []
+        self.status_listeners: list[Callable[[Status], None]] = []
+
+    async def start(self) -> None:
+        """Read the graph once, and follow it from there."""
+        await self.refresh()
+        self.settings.replace(await self.context.settings_snapshot())
+        self.context.on_status(self._take_status)
+        self._tasks = [
+            asyncio.create_task(self._keep_refreshed(), name="follow-refresh"),
+            asyncio.create_task(self._follow_topology(), name="follow-topology"),
+            asyncio.create_task(self._follow_settings(), name="follow-settings"),
+            asyncio.create_task(self._follow_rates(), name="follow-rates"),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+        self._tasks.clear()
+
+    @property
+    def topology(self) -> Topology:
+        return self._topology
+
+    @property
+    def unit_states(self) -> Mapping[str, UnitHealth]:
+        """Units that are not "ok", and why."""
+        return self._unit_states
+
+    @property
+    def measured(self) -> Measured | None:
+        """The newest round of rates, None before the first."""
+        return self._measured
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What happened to the graph that a person should know, oldest first."""
+        return tuple(self._notes)
+
+    def watch(self, watchers: int) -> None:
+        """Say how many views want rates; with none, nothing is polled."""
+        self._watchers = watchers
+        if watchers:
+            self._watched.set()
+        else:
+            self._watched.clear()
+            # The next round must not average over the time in which nobody looked.
+            self._counts = None
+
+    def _take_status(self, status: Status) -> None:
+        if status == "connected":
+            self._stale.set()
+        for listener in list(self.status_listeners):
+            listener(status)
+
+    async def refresh(self) -> None:
+        """Read the graph anew, now."""
+        self._take_snapshot(await self.context.snapshot())
+
+    def _take_snapshot(self, snapshot: GraphSnapshot) -> None:
+        topology = topology_of(snapshot)
+        self.seen_at = time.time()
+        changed = topology != self._topology
+        self._topology = topology
+        for unit in topology.units.values():
+            if unit.process_id is not None:
+                self._ran_in[unit.address] = unit.process_id
+        if changed:
+            for listener in list(self.topology_listeners):
+                listener(topology)
+            self._judge_units(self._measured.failures if self._measured else {})
+
+    def _judge_units(self, failures: Mapping[str, GraphError]) -> None:
+        states: dict[str, UnitHealth] = {}
+        for unit in self._topology.units.values():
+            if unit.process_id is None and unit.address in self._ran_in:
+                states[unit.address] = UnitHealth(
+                    "dead", "Its process has left the GraphServer: it ended or was killed."
+                )
+            elif unit.process_id is not None and unit.process_id in failures:
+                states[unit.address] = UnitHealth("stale", failures[unit.process_id].message)
+        if states != self._unit_states:
+            self._unit_states = states
+            for listener in list(self.state_listeners):
+                listener(states)
+
+    async def _keep_refreshed(self) -> None:
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
+            with contextlib.suppress(GraphError):
+                await self.refresh()
+            await asyncio.sleep(REFRESH_AT_MOST_EVERY_S)
+
+    async def _follow_topology(self) -> None:
+        async for event in self.context.subscribe_topology_events():
+            if isinstance(event, Resynced) and event.reason == "server_restarted":
+                self._notes.append(
+                    "Another GraphServer answers at the address now. Processes of the graph "
+                    "before may still run, but this server does not know them."
+                )
+                self._ran_in.clear()
+            self._stale.set()
+
+    async def _follow_settings(self) -> None:
+        async for event in self.context.subscribe_settings_events():
+            if isinstance(event, Resynced):
+                with contextlib.suppress(GraphError):
+                    self.settings.replace(await self.context.settings_snapshot())
+                continue
+            self.settings.record(event)
+            if event.event_type.value == "INITIAL_SETTINGS":
+                # Metadata is registered without a topology event.
+                self._stale.set()
+
+    async def _follow_rates(self) -> None:
+        while True:
+            await self._watched.wait()
+            started = time.monotonic()
+            try:
+                await self._measure()
+            except ClosedError:
+                return
+            except GraphError:
+                self._counts = None
+            await asyncio.sleep(max(0.05, RATES_EVERY_S - (time.monotonic() - started)))
+
+    async def _measure(self) -> None:
+        snapshot = await self.context.snapshot()
+        self._take_snapshot(snapshot)
+        counts = await count_messages(self.context, snapshot, timeout=RATES_TIMEOUT_S)
+        before, self._counts = self._counts, counts
+        if before is None:
+            return
+        rates = rates_between(before, counts)
+        self._measured = Measured(
+            rates, topic_rates(self._topology, published_hz(rates)), counts.failures
+        )
+        self._judge_units(counts.failures)
+        for listener in list(self.rate_listeners):
+            listener(self._measured)
