@@ -203,7 +203,11 @@ class HostedBackendProcess(backendprocess.DefaultBackendProcess):
             default_unit=addresses[0] if len(addresses) == 1 else None,
         )
         host_capture.forget_partial()
-        host_capture.install(records.write)
+        if sys.stdout is host_capture.stdout:
+            # Forked: what the factory did to logging since the host installed it stays.
+            host_capture.lead_to(records.write)
+        else:
+            host_capture.install(records.write)
         if sys.platform != "win32":
             os.dup2(self.channel.stdout_writer.fileno(), 1)
             os.dup2(self.channel.stderr_writer.fileno(), 2)
@@ -216,6 +220,7 @@ class HostedBackendProcess(backendprocess.DefaultBackendProcess):
         setup, shutdown = unit.setup, unit.shutdown
 
         async def named_setup() -> None:
+            self._link.send(ControlMessage.SETTING_UP, address)
             token = current_unit.set(address)
             try:
                 await setup()

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 class ControlMessage(StrEnum):
     """The first word of each message on a control connection."""
 
+    SETTING_UP = "setting up"
     READY = "ready"
     FAILED = "failed"
     TERMINATE = "terminate"

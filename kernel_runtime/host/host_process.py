@@ -11,14 +11,18 @@ import os
 import select
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from .process_tree import exit_words, kill_each, session_members
+
+KERNEL_PYTHON_PATH = "EZMSG_NB_KERNEL_PYTHONPATH"
+"""Environment variable with the kernel's own PYTHONPATH, where the host's differs."""
 
 _TREE_GONE_S = 3.0
 _TOLD_AFTER_S = 0.5
@@ -55,7 +59,7 @@ class HostProcess:
         self._writing = threading.Lock()
         self.ended = threading.Event()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "kernel_runtime.host"],
+            [sys.executable, "-P", "-m", "kernel_runtime.host"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -123,21 +127,22 @@ class HostProcess:
         """In a fork of the kernel: close the pipes, or they would outlive the kernel."""
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
-                with contextlib.suppress(OSError):
-                    os.close(pipe.fileno())
+                pipe.close()
 
     def _read_events(self) -> None:
         assert self._process.stdout is not None
-        with open(self._process.stdout.fileno(), "rb", closefd=False) as lines:
-            for line in lines:
-                with contextlib.suppress(ValueError):
-                    self._on_event(json.loads(line))
+        for line in _lines(self._process.stdout.fileno()):
+            try:
+                event = json.loads(line)
+            except ValueError:
+                # A host that was killed while it wrote leaves half a line.
+                continue
+            self._on_event(event)
 
     def _read_text(self) -> None:
         assert self._process.stderr is not None
-        with open(self._process.stderr.fileno(), "rb", closefd=False) as lines:
-            for line in lines:
-                self._on_text(line.decode("utf-8", "replace").rstrip("\r\n"))
+        for line in _lines(self._process.stderr.fileno()):
+            self._on_text(line.decode("utf-8", "replace").rstrip("\r"))
 
     def _wait(self) -> None:
         exit_code = self._process.wait()
@@ -156,15 +161,29 @@ class HostProcess:
         self.ended.set()
 
 
+def _lines(fd: int) -> Iterator[bytes]:
+    """Lines of a pipe until its end.
+
+    Without a buffered reader: its lock, held by a daemon thread, can abort the interpreter
+    when it exits.
+    """
+    partial = b""
+    while data := os.read(fd, 1 << 16):
+        *lines, partial = (partial + data).split(b"\n")
+        yield from lines
+    if partial:
+        yield partial
+
+
 def _host_environment() -> dict[str, str]:
     environment = dict(os.environ)
-    # The host imports this very package, however the kernel came by it, and then restores
-    # what the kernel had.
-    python_path = environment.get("PYTHONPATH")
-    if python_path is not None:
-        environment["EZMSG_NB_HOST_PYTHONPATH"] = python_path
     package_root = str(Path(__file__).resolve().parents[2])
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, python_path)))
+    if package_root not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
+        # The host imports this very package, however the kernel came by it, and then
+        # restores what the kernel had.
+        python_path = environment.get("PYTHONPATH", "")
+        environment[KERNEL_PYTHON_PATH] = python_path
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, python_path)))
     # The kernel's inline backend would draw in a process that has no notebook.
     if environment.get("MPLBACKEND", "").startswith("module://matplotlib_inline"):
         del environment["MPLBACKEND"]

@@ -48,6 +48,7 @@ class GraphHost:
         self._failure: dict[str, Any] | None = None
         self._stop_asked = False
         self._end_reason: str | None = None
+        self._ended_in_order = False
         self._status: HostStatus = "running"
         self._exit_reason: str | None = None
         self._exit_callbacks: list[Callable[[str], None]] = []
@@ -160,25 +161,22 @@ class GraphHost:
             },
             timeout_s,
         )
-        if taken:
-            self._started.wait(max(0.0, deadline - time.monotonic()))
+        answered = taken and self._started.wait(max(0.0, deadline - time.monotonic()))
         if self._address:
             return
+        phase = self._phase
         self._end_now(grace_s=0.3)
-        raise self._start_error(timeout_s)
+        late = f"not up after {timeout_s:g} s, while {phase}"
+        raise self._start_error(None if answered else late)
 
-    def _start_error(self, timeout_s: float) -> HostStartError:
+    def _start_error(self, late: str | None) -> HostStartError:
         failure = self._failure
         if failure is not None:
             what = failure["message"]
             remote = str(failure["traceback"]).rstrip()
         else:
             remote = ""
-            what = (
-                f"{self._end_reason or self._exit_reason} while {self._phase}"
-                if self._started.is_set()
-                else f"not up after {timeout_s:g} s, while {self._phase}"
-            )
+            what = late or f"{self._end_reason or self._exit_reason} while {self._phase}"
         unit = failure["unit"] if failure is not None else None
         parts = [
             f"The graph of {self.spec.factory} did not start"
@@ -222,6 +220,7 @@ class GraphHost:
             self._take_unit_exit(event)
         elif kind == "ended":
             self._end_reason = event["reason"] or "stopped"
+            self._ended_in_order = event["in_order"]
 
     def _take_unit_exit(self, event: dict[str, Any]) -> None:
         ended = ProcessExit(
@@ -244,7 +243,7 @@ class GraphHost:
     def _take_death(self, reason: str) -> None:
         with self._lock:
             if self._end_reason is not None:
-                self._status = "stopped"
+                self._status = "stopped" if self._ended_in_order else "died"
                 self._exit_reason = self._end_reason
             elif self._stop_asked:
                 self._status = "stopped"

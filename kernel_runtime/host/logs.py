@@ -34,8 +34,9 @@ class LogSource:
     pid: int
     name: str
     default_unit: str | None = None
+    """Unit of the lines that name none."""
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
-    open_pipes: int = 0
+    open_pipes: int = 1
     drained: threading.Event = field(default_factory=threading.Event)
 
 
@@ -178,7 +179,6 @@ class LogDrain:
 
     def _follow(self, pipe: _Pipe) -> None:
         _widen(pipe.fd)
-        pipe.source.open_pipes += 1
         self._arrivals.append(pipe)
         with contextlib.suppress(BlockingIOError):
             os.write(self._wake_writer, b"\0")

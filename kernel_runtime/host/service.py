@@ -7,7 +7,6 @@ standard output. The end of the commands means that the kernel is gone, and the 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import multiprocessing
 import os
@@ -22,10 +21,13 @@ from multiprocessing import resource_tracker
 from typing import Any, BinaryIO, NoReturn
 
 from ezmsg.core import GraphRunner, GraphServer
+from ezmsg.core.dag import CyclicException
 
 from .backend import host_capture
 from .channels import close_in_unit_processes
 from .event_sender import EventSender
+from .graph_factory import CyclicGraphError, GraphFactoryError, build_graph, find_cycle
+from .host_process import KERNEL_PYTHON_PATH
 from .logs import LogDrain, LogSource
 from .spec import ProcessExit
 from .supervisor import Supervisor
@@ -33,11 +35,10 @@ from .supervisor import Supervisor
 KERNEL_GONE_GRACE_S = 1.5
 _SERVER_STOP_S = 1.0
 _LAST_EVENTS_S = 0.5
-_GRAPH_ARGUMENTS = {"components", "connections", "process_components", "root_name"}
 
 
-class GraphFactoryError(Exception):
-    """The factory of a graph can't be found or gives no graph."""
+class GraphServerStartError(Exception):
+    """The GraphServer can't listen where it was asked to."""
 
 
 class HostService:
@@ -52,6 +53,9 @@ class HostService:
         self._server: GraphServer | None = None
         self._ending = threading.Lock()
         self._started = False
+        self._sigterm = False
+        self._failure_told = False
+        self._waiting_for = ""
 
     def run(self) -> NoReturn:
         line = self._commands.readline()
@@ -96,7 +100,11 @@ class HostService:
             backend_process=supervisor.create_process,  # type: ignore[arg-type]
             graph_address=address,
         )
-        runner.start()
+        try:
+            runner.start()
+        except CyclicException:
+            cycle = " -> ".join(find_cycle(runner.connections))
+            raise CyclicGraphError(f"the connections form a cycle: {cycle}") from None
         if not runner.running:
             raise GraphFactoryError(f"the graph of {factory} has no units")
         self._started = True
@@ -110,8 +118,15 @@ class HostService:
         self._stop_runner(runner)
 
     def _start_server(self, address: list[Any] | None) -> tuple[str, int]:
+        host, port = ("127.0.0.1", 0) if address is None else address
         server = GraphServer(name="GraphServer")
-        server.start(("127.0.0.1", 0) if address is None else (address[0], address[1]))
+        try:
+            server.start((host, port))
+        except OSError as error:
+            raise GraphServerStartError(
+                f"no GraphServer can listen on {host}:{port} ({error.strerror}); "
+                "end what listens there, or leave the address out for a free port"
+            ) from error
         self._server = server
         bound = server.address
         # Units that make a GraphContext of their own find this graph.
@@ -131,10 +146,17 @@ class HostService:
         for line in self._commands:
             command = json.loads(line)
             if command["command"] == "stop":
-                self._supervisor.request_stop(None, float(command["grace_s"]))
+                self._supervisor.request_stop(None, float(command["grace_s"]), in_order=True)
         self._supervisor.request_stop("the kernel is gone", KERNEL_GONE_GRACE_S)
 
     def _alarm(self) -> str | None:
+        if self._supervisor is not None and not self._started:
+            waiting_for = self._supervisor.waiting_for()
+            if waiting_for and waiting_for != self._waiting_for:
+                self._waiting_for = waiting_for
+                self._phase(f"waiting for {waiting_for}")
+        if self._sigterm:
+            return "the host got SIGTERM"
         if self._kernel_pid and os.getppid() != self._kernel_pid:
             return "the kernel is gone"
         if self._server is not None and not self._server.is_alive():
@@ -142,8 +164,8 @@ class HostService:
         return None
 
     def _on_sigterm(self, _signal: int, _frame: object) -> None:
-        if self._supervisor is not None:
-            self._supervisor.request_stop("the host got SIGTERM", KERNEL_GONE_GRACE_S)
+        # Nothing with a lock here: it runs between any two steps of the main thread.
+        self._sigterm = True
 
     def _take_own_output(self, level: str, unit: str | None, text: str) -> None:
         self._sender.logs.add(own_source(), level, unit, text, time.time())
@@ -165,8 +187,12 @@ class HostService:
     def _fail(self, error: BaseException, remote_traceback: str) -> None:
         failure = self._supervisor.start_failure if self._supervisor is not None else None
         if self._started:
-            self._sender.send("trouble", text=remote_traceback)
-        elif failure is not None:
+            self._take_own_output("ERROR", None, remote_traceback)
+            return
+        if self._failure_told:
+            return
+        self._failure_told = True
+        if failure is not None:
             self._sender.send(
                 "failed",
                 message=failure.message,
@@ -176,7 +202,7 @@ class HostService:
         else:
             self._sender.send(
                 "failed",
-                message=f"{type(error).__name__}: {error}",
+                message=": ".join(filter(None, (type(error).__name__, str(error)))),
                 unit=None,
                 traceback=remote_traceback,
             )
@@ -189,7 +215,9 @@ class HostService:
             if not self._started and supervisor.start_failure is not None:
                 self._fail(RuntimeError(), "")
             supervisor.kill_all()
-            self._sender.send("ended", reason=supervisor.stop_reason)
+            self._sender.send(
+                "ended", reason=supervisor.stop_reason, in_order=supervisor.stopped_in_order
+            )
         self._exit(0)
 
     def _exit(self, code: int) -> NoReturn:
@@ -210,42 +238,16 @@ def own_source() -> LogSource:
     return _own_source
 
 
-def build_graph(factory: str) -> dict[str, Any]:
-    """Import and call a factory ``"module:function"`` and check what it gives."""
-    module_name, colon, function_name = factory.partition(":")
-    if not (module_name and colon and function_name):
-        raise GraphFactoryError(f"factory {factory!r} is not of the form 'package.module:function'")
-    module = importlib.import_module(module_name)
-    try:
-        function = getattr(module, function_name)
-    except AttributeError:
-        raise GraphFactoryError(
-            f"module {module_name!r} has no function {function_name!r}"
-        ) from None
-    arguments = function()
-    if not isinstance(arguments, dict) or "components" not in arguments:
-        raise GraphFactoryError(
-            f"factory {factory!r} gave {type(arguments).__name__}, not a dict with 'components'"
-        )
-    unknown = sorted(set(arguments) - _GRAPH_ARGUMENTS)
-    if unknown:
-        raise GraphFactoryError(
-            f"factory {factory!r} gave unknown arguments {', '.join(map(repr, unknown))}; "
-            f"known are {', '.join(sorted(_GRAPH_ARGUMENTS))}"
-        )
-    return arguments
-
-
 def main() -> NoReturn:
     """Set the process up and serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # ezmsg forks from a process with threads, by its design; the warning helps nobody here.
     warnings.filterwarnings("ignore", message=".*use of fork\\(\\) may lead to deadlocks.*")
-    python_path = os.environ.pop("EZMSG_NB_HOST_PYTHONPATH", None)
-    if python_path is not None:
-        os.environ["PYTHONPATH"] = python_path
-    else:
-        os.environ.pop("PYTHONPATH", None)
+    kernel_python_path = os.environ.pop(KERNEL_PYTHON_PATH, None)
+    if kernel_python_path:
+        os.environ["PYTHONPATH"] = kernel_python_path
+    elif kernel_python_path is not None:
+        del os.environ["PYTHONPATH"]
 
     commands_fd, events_fd = os.dup(0), os.dup(1)
     null_fd = os.open(os.devnull, os.O_RDONLY)

@@ -42,6 +42,7 @@ class _Child:
     process: HostedBackendProcess
     control: Connection
     source: LogSource | None = None
+    setting_up: str | None = None
     ready: bool = False
     drained: bool = False
     exit_seen: bool = False
@@ -56,6 +57,7 @@ class _Child:
 class _StopPlan:
     reason: str | None
     grace_s: float
+    in_order: bool
     began: float = field(default_factory=time.monotonic)
     released: bool = False
     killed: bool = False
@@ -121,23 +123,34 @@ class Supervisor:
             for child in self._children
         ]
 
-    def waiting_for(self) -> list[str]:
-        """Names of the processes whose units are not up yet."""
-        return [child.process.name for child in self._children if not child.ready]
+    def waiting_for(self) -> str:
+        """Say which units a start waits for, empty where it waits for none."""
+        late = [child for child in self._children if not child.ready]
+        return ", ".join(
+            f"{child.setting_up} to initialize"
+            if child.setting_up is not None
+            else f"the process of {child.process.name} to come up"
+            for child in late
+        )
 
     @property
     def stop_reason(self) -> str | None:
         """Why the graph ends, None where the kernel asked for it."""
         return self._plan.reason if self._plan is not None else None
 
-    def request_stop(self, reason: str | None, grace_s: float) -> None:
+    @property
+    def stopped_in_order(self) -> bool:
+        """Whether it ends because it was asked to or was done."""
+        return self._plan is not None and self._plan.in_order
+
+    def request_stop(self, reason: str | None, grace_s: float, *, in_order: bool = False) -> None:
         """Stop the graph; what still runs after the grace is killed. The first call counts.
 
         A later call can only shorten the grace.
         """
         with self._lock:
             if self._plan is None:
-                self._plan = _StopPlan(reason, grace_s)
+                self._plan = _StopPlan(reason, grace_s, in_order)
             else:
                 left_s = self._plan.began + self._plan.grace_s - time.monotonic()
                 self._plan.grace_s -= max(0.0, left_s - grace_s)
@@ -182,7 +195,10 @@ class Supervisor:
             return
         addresses = child.process.unit_addresses
         child.source = LogSource(
-            pid, child.process.name, addresses[0] if len(addresses) == 1 else None
+            pid,
+            child.process.name,
+            addresses[0] if len(addresses) == 1 else None,
+            open_pipes=3,
         )
         channel = child.process.channel
         self._drain.follow_records(channel.records_reader.fileno(), child.source)
@@ -198,7 +214,9 @@ class Supervisor:
             child.control_open = False
 
     def _take_message(self, child: _Child, word: ControlMessage, details: list[Any]) -> None:
-        if word is ControlMessage.READY:
+        if word is ControlMessage.SETTING_UP:
+            child.setting_up = details[0]
+        elif word is ControlMessage.READY:
             child.ready = True
         elif word is ControlMessage.DRAINED:
             child.drained = True
@@ -207,6 +225,7 @@ class Supervisor:
                 f"the graph was ended by a unit of process {child.process.name!r} "
                 "(NormalTermination)",
                 _COMPLETED_GRACE_S,
+                in_order=True,
             )
         elif word is ControlMessage.FAILED:
             unit, message, remote_traceback = details
@@ -263,7 +282,11 @@ class Supervisor:
         if not running:
             self.request_stop("all unit processes have ended", 1.0)
         elif all(child.drained for child in running):
-            self.request_stop("the graph ended by itself: all units completed", _COMPLETED_GRACE_S)
+            self.request_stop(
+                "the graph ended by itself: all units completed",
+                _COMPLETED_GRACE_S,
+                in_order=True,
+            )
 
     def _enforce(self, plan: _StopPlan) -> None:
         running = [child for child in self._children if child.running]
