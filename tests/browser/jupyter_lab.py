@@ -1,0 +1,298 @@
+"""A real JupyterLab with folders of its own, and a notebook page in Chromium that drives it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlparse
+
+import psutil
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
+from real_graphs import HOST, ProcessTree, wait_for
+
+ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+Theme = Literal["light", "dark"]
+
+
+def browser_path() -> str:
+    for name in BROWSERS:
+        path = shutil.which(name)
+        if path is not None:
+            return path
+    raise AssertionError(f"None of {', '.join(BROWSERS)} is on PATH; `make browser` installs one.")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    assert isinstance(port, int)
+    return port
+
+
+class JupyterLab:
+    """JupyterLab on a free port of this machine, with a token, its own folders and settings.
+
+    Attributes
+    ----------
+    folder
+        The root folder that it serves.
+    """
+
+    def __init__(self, home: Path, theme: Theme = "light") -> None:
+        self.folder = home / "notebooks"
+        self.folder.mkdir(parents=True)
+        self._token = secrets.token_hex(16)
+        self._port = _free_port()
+        environment = self._own_folders(home, theme)
+        command = [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            f"--ServerApp.ip={HOST}",
+            f"--ServerApp.port={self._port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.root_dir={self.folder}",
+            f"--IdentityProvider.token={self._token}",
+            "--LabApp.extension_manager=readonly",
+        ]
+        self._tree = ProcessTree(command, environment, home / "jupyter_lab.log")
+        try:
+            wait_for(
+                lambda: not self._tree.running or self._answers(),
+                f"JupyterLab on port {self._port}",
+                deadline_s=60,
+            )
+            assert self._tree.running, f"JupyterLab ended:\n{self._tree.output}"
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def _own_folders(home: Path, theme: Theme) -> dict[str, str]:
+        folders = {
+            "JUPYTER_CONFIG_DIR": home / "config",
+            "JUPYTER_DATA_DIR": home / "data",
+            "JUPYTER_RUNTIME_DIR": home / "runtime",
+            "JUPYTERLAB_SETTINGS_DIR": home / "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
+            "IPYTHONDIR": home / "ipython",
+            "MPLCONFIGDIR": home / "matplotlib",
+        }
+        for folder in folders.values():
+            folder.mkdir()
+        # The first start would ask about news from another host.
+        page_config = home / "config" / "labconfig" / "page_config.json"
+        page_config.parent.mkdir()
+        news = "@jupyterlab/apputils-extension:announcements"
+        page_config.write_text(json.dumps({"disabledExtensions": {news: True}}))
+        themes = home / "settings" / "@jupyterlab" / "apputils-extension"
+        themes.mkdir(parents=True)
+        chosen = {"theme": f"JupyterLab {theme.title()}"}
+        (themes / "themes.jupyterlab-settings").write_text(json.dumps(chosen))
+        return {
+            **os.environ,
+            **{name: str(folder) for name, folder in folders.items()},
+            "JUPYTER_PLATFORM_DIRS": "1",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }
+
+    @property
+    def pid(self) -> int:
+        return self._tree.pid
+
+    @property
+    def output(self) -> str:
+        return self._tree.output
+
+    def url(self, path: str) -> str:
+        return f"http://{HOST}:{self._port}/{path}?token={self._token}"
+
+    def _ask(self, path: str, method: str = "GET") -> Any:
+        request = urllib.request.Request(
+            f"http://{HOST}:{self._port}/{path}",
+            method=method,
+            headers={"Authorization": f"token {self._token}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            body = response.read()
+        return json.loads(body) if body else None
+
+    def _answers(self) -> bool:
+        try:
+            self._ask("api/status")
+        except (OSError, urllib.error.URLError):
+            return False
+        return True
+
+    def kernel_ids(self) -> list[str]:
+        return [kernel["id"] for kernel in self._ask("api/kernels")]
+
+    def kernel_is_ready(self) -> bool:
+        """Whether a page is connected to a kernel that waits for work."""
+        return any(
+            kernel["connections"] > 0 and kernel["execution_state"] == "idle"
+            for kernel in self._ask("api/kernels")
+        )
+
+    def kernel_pids(self) -> list[int]:
+        return [
+            child.pid
+            for child in psutil.Process(self.pid).children()
+            if any("ipykernel" in part for part in child.cmdline())
+        ]
+
+    def shut_down_kernels(self) -> None:
+        """What "Shut Down Kernel" in the menu does, for all kernels."""
+        for kernel in self.kernel_ids():
+            self._ask(f"api/kernels/{kernel}", method="DELETE")
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError, urllib.error.URLError):
+            self.shut_down_kernels()
+        self._tree.end()
+
+
+class NotebookPage:
+    """A notebook open in JupyterLab, as a person sees and drives it.
+
+    Attributes
+    ----------
+    other_hosts
+        Hosts other than this machine that the page asked for anything.
+    console_errors
+        What the page wrote to the browser's console as errors.
+    """
+
+    def __init__(self, browser: Browser, lab: JupyterLab, notebook: str) -> None:
+        self._context = browser.new_context(viewport={"width": 1400, "height": 1000})
+        self.page = self._context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.other_hosts: set[str] = set()
+        self.console_errors: list[str] = []
+        self.page.on("request", lambda request: self._note_host(request.url))
+        self.page.on(
+            "console",
+            lambda said: self.console_errors.append(said.text) if said.type == "error" else None,
+        )
+        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        self.page.goto(lab.url(f"lab/tree/{notebook}"), timeout=60_000)
+        self.page.locator(".jp-NotebookPanel").wait_for(timeout=60_000)
+        wait_for_page(self.page, lab.kernel_is_ready, deadline_s=60)
+        self.wait_until_idle(60.0)
+
+    def _note_host(self, url: str) -> None:
+        host = urlparse(url).hostname
+        if host not in {None, HOST}:
+            self.other_hosts.add(str(host))
+
+    @property
+    def cells(self) -> Locator:
+        return self.page.locator(".jp-NotebookPanel .jp-CodeCell")
+
+    def wait_until_idle(self, deadline_s: float = 60.0) -> None:
+        indicator = self.page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator")
+        expect(indicator).to_have_attribute("data-status", "idle", timeout=deadline_s * 1000)
+
+    def run_all(self, deadline_s: float = 90.0) -> None:
+        """Run > Run All Cells, and wait until all have run."""
+        self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
+        self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+        wait_for_page(self.page, lambda: self._counted() == self.cells.count(), deadline_s)
+        self.wait_until_idle(deadline_s)
+
+    def _counted(self) -> int:
+        """Code cells that have run: those whose prompt shows a number."""
+        prompts = self.page.locator(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")
+        return sum(bool(re.search(r"\d", text)) for text in prompts.all_text_contents())
+
+    def run_code(self, code: str, deadline_s: float = 30.0) -> str:
+        """Type code into a new last cell, run it, and give the text of its output."""
+        before = self.cells.count()
+        self.cells.last.click(position={"x": 5, "y": 5})
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("b")
+        expect(self.cells).to_have_count(before + 1)
+        cell = self.page.locator(".jp-NotebookPanel .jp-CodeCell.jp-mod-selected")
+        self.page.keyboard.press("Enter")
+        self.page.keyboard.insert_text(code)
+        self.page.keyboard.press("Control+Enter")
+        prompt = cell.locator(".jp-InputPrompt")
+        expect(prompt).to_have_text(re.compile(r"\d"), timeout=deadline_s * 1000)
+        return "\n".join(cell.locator(".jp-OutputArea-output").all_inner_texts())
+
+    def errors(self) -> list[str]:
+        """Tracebacks that cells show."""
+        shown = self.page.locator(
+            '.jp-OutputArea-output[data-mime-type$="stderr"], '
+            '.jp-OutputArea-output[data-mime-type$="error"]'
+        )
+        return shown.all_inner_texts()
+
+    def screenshot(self, name: str) -> Path:
+        ARTIFACTS.mkdir(exist_ok=True)
+        path = ARTIFACTS / f"{name}.png"
+        self.page.screenshot(path=path)
+        return path
+
+    def close(self) -> None:
+        self._context.close()
+
+
+def wait_for_page(page: Page, condition: Callable[[], bool], deadline_s: float) -> None:
+    """Wait for a condition, and let the page's events through meanwhile."""
+    give_up = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > give_up:
+            raise AssertionError(f"The page did not come to that in {deadline_s:g} s.")
+        page.wait_for_timeout(50)
+
+
+@contextlib.contextmanager
+def jupyter_lab(home: Path, theme: Theme = "light") -> Iterator[JupyterLab]:
+    lab = JupyterLab(home, theme)
+    try:
+        yield lab
+    finally:
+        lab.close()
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    driver: Playwright
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=browser_path(), args=BROWSER_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def notebook_page(browser: Browser, lab: JupyterLab, notebook: str) -> Iterator[NotebookPage]:
+    page = NotebookPage(browser, lab, notebook)
+    try:
+        yield page
+    finally:
+        page.close()
