@@ -1,0 +1,545 @@
+/**
+ * Draws a scene on two canvases: groups and lines below, which move, and cards with their texts
+ * above, which change only when something has happened.
+ */
+import { css, mix, type Rgb, readable } from "../shared/color";
+import type { Theme } from "../shared/theme";
+import type { Camera } from "./camera";
+import type { Rect } from "./layout/compose";
+import type { Point } from "./layout/types";
+import type { ProcessMark } from "./processes";
+import { formatRate, type RateTable } from "./rates";
+import {
+  type Detail,
+  dashSpeed,
+  detailAt,
+  intersects,
+  rateOf,
+  type Scene,
+  type SceneBox,
+  type SceneLine,
+} from "./scene";
+import { fontOf, type TextFitter } from "./text";
+
+/** What a view draws at one moment. */
+export interface Frame {
+  scene: Scene;
+  camera: Camera;
+  theme: Theme;
+  rates: RateTable;
+  /** px on the screen. */
+  width: number;
+  height: number;
+  pixelRatio: number;
+  /** Seconds; moves the dashes. */
+  time: number;
+  moving: boolean;
+  /** Lines fade in while boxes are on their way. */
+  lineAlpha: number;
+  selected: string | null;
+  hovered: string | null;
+  focused: string | null;
+  /** Boxes and lines outside of it are dimmed; null for none. */
+  lit: { boxes: ReadonlySet<string>; topics: ReadonlySet<string> } | null;
+  /** Box id -> 0..1, how new it still looks. */
+  fresh: ReadonlyMap<string, number>;
+}
+
+const RADIUS = 7;
+const CORNER = 8;
+const DIMMED = 0.22;
+
+export function paintLines(context: CanvasRenderingContext2D, frame: Frame): void {
+  begin(context, frame);
+  const { scene, theme, camera } = frame;
+  const shown = shownWorld(frame, 20);
+  for (const one of scene.ordered) {
+    if (one.box.kind === "group" && intersects(one.rect, shown)) {
+      context.globalAlpha = isLit(frame, one.box.id) ? 1 : 0.5;
+      paintGroup(context, frame, one);
+    }
+  }
+  const px = 1 / camera.scale;
+  const visible = scene.lines.filter((line) => intersects(line.bounds, shown));
+  context.lineJoin = "round";
+  context.lineCap = "butt";
+  for (const line of visible) {
+    const lit = isLineLit(frame, line);
+    context.globalAlpha = frame.lineAlpha * (lit ? 1 : DIMMED);
+    context.strokeStyle = css(lineColor(line, theme));
+    context.lineWidth = Math.max(1.25, 1.6 * camera.scale) * px;
+    trace(context, line.points);
+    context.stroke();
+    if (line.arrow && camera.scale > 0.3) paintArrow(context, line, theme);
+  }
+  if (camera.scale >= 0.22) paintDashes(context, frame, visible);
+  context.globalAlpha = 1;
+}
+
+function paintDashes(context: CanvasRenderingContext2D, frame: Frame, lines: SceneLine[]): void {
+  const { scene, theme, camera } = frame;
+  const px = 1 / camera.scale;
+  context.lineCap = "round";
+  for (const line of lines) {
+    const rate = rateOf(scene.graph, frame.rates, line.stretch.topic);
+    if (rate === undefined || rate <= 0) continue;
+    context.globalAlpha = frame.lineAlpha * (isLineLit(frame, line) ? 1 : DIMMED);
+    context.strokeStyle = css(line.color ?? theme.accent);
+    context.lineWidth = Math.max(1.8, 2.2 * camera.scale) * px;
+    context.setLineDash([5 * px, 11 * px]);
+    const offset = frame.moving ? frame.time * dashSpeed(rate) : 0;
+    context.lineDashOffset = -(offset % 16) * px;
+    trace(context, line.points);
+    context.stroke();
+  }
+  context.setLineDash([]);
+}
+
+function lineColor(line: SceneLine, theme: Theme): Rgb {
+  return line.color ? mix(theme.line, line.color, 0.35) : theme.line;
+}
+
+function paintGroup(context: CanvasRenderingContext2D, frame: Frame, one: SceneBox): void {
+  const { theme, camera } = frame;
+  const { rect, box } = one;
+  const px = 1 / camera.scale;
+  const tint = theme.dark ? 0.05 : 0.035;
+  context.beginPath();
+  context.roundRect(rect.x, rect.y, rect.width, rect.height, RADIUS + 4);
+  context.fillStyle = css(theme.text, tint);
+  context.fill();
+  const isSelected = frame.selected === box.id;
+  context.lineWidth = (isSelected ? 2 : 1) * px;
+  context.strokeStyle = css(isSelected ? theme.accent : theme.border);
+  context.stroke();
+}
+
+export function paintCards(
+  context: CanvasRenderingContext2D,
+  frame: Frame,
+  fitter: TextFitter,
+): void {
+  begin(context, frame);
+  const shown = shownWorld(frame, 80);
+  const detail = detailAt(frame.camera.scale);
+  for (const one of frame.scene.ordered) {
+    if (!intersects(one.rect, shown)) continue;
+    context.globalAlpha = isLit(frame, one.box.id) ? 1 : DIMMED;
+    if (one.box.kind === "group") paintGroupTitle(context, frame, one, detail, fitter);
+    else if (one.box.kind === "topic") paintTopic(context, frame, one, detail, fitter);
+    else paintCard(context, frame, one, detail, fitter);
+    paintPorts(context, frame, one);
+  }
+  context.globalAlpha = 1;
+  if (detail.rates) paintRates(context, frame, detail, shown);
+}
+
+function paintCard(
+  context: CanvasRenderingContext2D,
+  frame: Frame,
+  one: SceneBox,
+  detail: Detail,
+  fitter: TextFitter,
+): void {
+  const { theme, camera } = frame;
+  const { rect, box, condition } = one;
+  const px = 1 / camera.scale;
+  if (box.kind === "folded") {
+    // Edges of two more cards behind: there is something inside.
+    for (const step of [6, 3]) {
+      context.beginPath();
+      context.roundRect(
+        rect.x + step,
+        rect.y + step,
+        rect.width - step,
+        rect.height - step,
+        RADIUS,
+      );
+      context.fillStyle = css(theme.card);
+      context.fill();
+      context.lineWidth = px;
+      context.strokeStyle = css(theme.border);
+      context.stroke();
+    }
+  }
+  const body: Rect = box.kind === "folded" ? shrink(rect, 6) : rect;
+  const state = condition.state;
+  context.save();
+  if (!theme.dark && camera.scale > 0.5) {
+    context.shadowColor = "rgba(20, 30, 50, 0.10)";
+    context.shadowBlur = 4 * frame.pixelRatio;
+    context.shadowOffsetY = frame.pixelRatio;
+  }
+  context.beginPath();
+  context.roundRect(body.x, body.y, body.width, body.height, RADIUS);
+  context.fillStyle = css(state === "dead" ? mix(theme.card, theme.danger, 0.09) : theme.card);
+  context.fill();
+  context.restore();
+  context.save();
+  context.beginPath();
+  context.roundRect(body.x, body.y, body.width, body.height, RADIUS);
+  context.clip();
+  paintProcessBar(context, one.marks, body, theme);
+  context.restore();
+  context.beginPath();
+  context.roundRect(body.x, body.y, body.width, body.height, RADIUS);
+  strokeBox(context, frame, one);
+  paintCardText(context, frame, one, body, detail, fitter);
+}
+
+function shrink(rect: Rect, by: number): Rect {
+  return { x: rect.x, y: rect.y, width: rect.width - by, height: rect.height - by };
+}
+
+function strokeBox(context: CanvasRenderingContext2D, frame: Frame, one: SceneBox): void {
+  const { theme, camera, fresh } = frame;
+  const px = 1 / camera.scale;
+  const { box, condition } = one;
+  const isSelected = frame.selected === box.id;
+  const isHovered = frame.hovered === box.id || frame.focused === box.id;
+  const colors = {
+    ok: theme.border,
+    dead: theme.danger,
+    stale: theme.muted,
+    slow: theme.warning,
+  };
+  const newness = fresh.get(box.id) ?? 0;
+  context.lineWidth = (condition.state === "ok" ? 1 : 1.6) * px;
+  context.strokeStyle = css(
+    isHovered && condition.state === "ok"
+      ? mix(theme.border, theme.text, 0.35)
+      : mix(colors[condition.state], theme.accent, newness),
+  );
+  if (condition.state === "stale") context.setLineDash([4 * px, 3 * px]);
+  context.stroke();
+  context.setLineDash([]);
+  if (isSelected || newness > 0) {
+    context.lineWidth = 2 * px;
+    context.strokeStyle = css(theme.accent, isSelected ? 1 : newness);
+    context.stroke();
+    context.lineWidth = 6 * px;
+    context.strokeStyle = css(theme.accent, 0.18 * (isSelected ? 1 : newness));
+    context.stroke();
+  }
+  if (frame.focused === box.id) {
+    const { rect } = one;
+    const out = 4 * px;
+    context.beginPath();
+    context.roundRect(
+      rect.x - out,
+      rect.y - out,
+      rect.width + 2 * out,
+      rect.height + 2 * out,
+      RADIUS + out,
+    );
+    context.lineWidth = 2 * px;
+    context.strokeStyle = css(theme.accent);
+    context.stroke();
+  }
+}
+
+/** The left edge in the colours of the processes inside. */
+function paintProcessBar(
+  context: CanvasRenderingContext2D,
+  marks: ProcessMark[],
+  body: Rect,
+  theme: Theme,
+): void {
+  const part = body.height / Math.max(1, marks.length);
+  if (marks.length === 0) {
+    context.fillStyle = css(theme.border);
+    context.fillRect(body.x, body.y, 4, body.height);
+  }
+  marks.forEach((mark, index) => {
+    context.fillStyle = css(mark.color);
+    context.fillRect(body.x, body.y + index * part, 4, part);
+  });
+}
+
+function paintCardText(
+  context: CanvasRenderingContext2D,
+  frame: Frame,
+  one: SceneBox,
+  body: Rect,
+  detail: Detail,
+  fitter: TextFitter,
+): void {
+  if (!detail.titles) return;
+  const { theme, camera } = frame;
+  const font = fontOf(theme.font);
+  const px = 1 / camera.scale;
+  const { box, condition } = one;
+  const left = body.x + 14;
+  const chips = paintChips(context, frame, one, body, detail);
+  const roomy = detail.types;
+  context.textBaseline = "middle";
+  context.textAlign = "left";
+  const titleFont = font(detail.titleSize * px, 600);
+  context.font = titleFont;
+  context.fillStyle = css(condition.state === "dead" ? theme.danger : theme.text);
+  const titleY = roomy ? body.y + 15 : body.y + body.height / 2;
+  const titleWidth = body.x + body.width - left - chips;
+  context.fillText(fitter.fit(box.name, titleWidth, titleFont), left, titleY);
+  if (!roomy) return;
+  const smallFont = font(detail.smallSize * px);
+  context.font = smallFont;
+  context.fillStyle = css(
+    condition.state === "ok" ? theme.muted : stateColor(condition.state, theme),
+  );
+  const count = box.units.length;
+  const type =
+    box.kind === "folded" ? `${box.type} · ${count} unit${count === 1 ? "" : "s"}` : box.type;
+  const words = { ok: type, dead: "✕ died", stale: "… no answer", slow: "! backpressure" };
+  const subtitle = fitter.fit(words[condition.state], body.x + body.width - left - 8, smallFont);
+  context.fillText(subtitle, left, body.y + 30.5);
+  if (!detail.ports) return;
+  context.fillStyle = css(theme.muted);
+  const half = (body.width - 30) / 2;
+  const both = box.ports.some((p) => p.side === "west") && box.ports.some((p) => p.side === "east");
+  for (const port of box.ports) {
+    if (port.label === "") continue;
+    const west = port.side === "west";
+    context.textAlign = west ? "left" : "right";
+    const x = west ? left : one.rect.x + one.rect.width - 11;
+    const label = fitter.fit(port.label, both ? Math.max(half, 20) : half * 2, smallFont);
+    context.fillText(label, x, one.rect.y + port.y + 0.5);
+  }
+}
+
+function stateColor(state: SceneBox["condition"]["state"], theme: Theme): Rgb {
+  return { ok: theme.muted, dead: theme.danger, stale: theme.muted, slow: theme.warning }[state];
+}
+
+/** The letters of its processes and the sign for dynamic settings; gives the room they take. */
+function paintChips(
+  context: CanvasRenderingContext2D,
+  frame: Frame,
+  one: SceneBox,
+  body: Rect,
+  detail: Detail,
+): number {
+  const { theme, camera } = frame;
+  const px = 1 / camera.scale;
+  const size = Math.max(14, 11.5 * px);
+  if (body.width < 90 * px * 0.7 || size > body.height * 0.5) return 8;
+  const centre = detail.types ? body.y + 15 : body.y + body.height / 2;
+  let right = body.x + body.width - 8;
+  for (const mark of one.marks.slice(0, 3).reverse()) {
+    const width = size * (mark.letter.length > 1 ? 1.5 : 1);
+    paintChip(context, theme, mark, right - width, centre - size / 2, width, size);
+    right -= width + 3;
+  }
+  if (one.box.kind === "unit" && one.box.units[0]?.dynamic && detail.types) {
+    paintSliders(context, theme, right - 13, centre - 5);
+    right -= 16;
+  }
+  return body.x + body.width - right + 3;
+}
+
+function paintChip(
+  context: CanvasRenderingContext2D,
+  theme: Theme,
+  mark: ProcessMark,
+  x: number,
+  y: number,
+  width: number,
+  size: number,
+): void {
+  context.beginPath();
+  context.roundRect(x, y, width, size, size * 0.28);
+  context.fillStyle = css(mix(theme.card, mark.color, 0.2));
+  context.fill();
+  context.font = fontOf(theme.font)(size * 0.72, 600);
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillStyle = css(readable(mark.color, mix(theme.card, mark.color, 0.2)));
+  context.fillText(mark.letter, x + width / 2, y + size / 2 + size * 0.04);
+}
+
+/** Two sliders: this unit's settings can be changed while it runs. */
+function paintSliders(context: CanvasRenderingContext2D, theme: Theme, x: number, y: number): void {
+  context.lineWidth = 1.1;
+  context.strokeStyle = css(mix(theme.card, theme.muted, 0.8));
+  context.fillStyle = css(theme.card);
+  for (const [row, knob] of [
+    [2.5, 7.5],
+    [7.5, 3.5],
+  ] as const) {
+    context.beginPath();
+    context.moveTo(x, y + row);
+    context.lineTo(x + 11, y + row);
+    context.stroke();
+    context.beginPath();
+    context.arc(x + knob, y + row, 1.9, 0, Math.PI * 2);
+    context.fill();
+    context.stroke();
+  }
+}
+
+function paintTopic(
+  context: CanvasRenderingContext2D,
+  frame: Frame,
+  one: SceneBox,
+  detail: Detail,
+  fitter: TextFitter,
+): void {
+  const { theme, camera } = frame;
+  const { rect, box } = one;
+  context.beginPath();
+  context.roundRect(rect.x, rect.y, rect.width, rect.height, rect.height / 2);
+  context.fillStyle = css(theme.card);
+  context.fill();
+  strokeBox(context, frame, one);
+  if (!detail.titles) return;
+  const font = fontOf(theme.font)(detail.smallSize / camera.scale);
+  context.font = font;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillStyle = css(theme.text);
+  const label = fitter.fit(box.name, rect.width - 20, font);
+  context.fillText(label, rect.x + rect.width / 2, rect.y + rect.height / 2 + 0.5);
+}
+
+function paintGroupTitle(
+  context: CanvasRenderingContext2D,
+  frame: Frame,
+  one: SceneBox,
+  detail: Detail,
+  fitter: TextFitter,
+): void {
+  const { theme, camera } = frame;
+  const { rect, box } = one;
+  const px = 1 / camera.scale;
+  const font = fontOf(theme.font);
+  const y = rect.y + Math.max(16, detail.titleSize * px * 0.8);
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  const titleFont = font(detail.titleSize * px, 600);
+  context.font = titleFont;
+  context.fillStyle = css(theme.text);
+  const title = fitter.fit(box.name, rect.width - 24, titleFont);
+  context.fillText(title, rect.x + 12, y);
+  if (detail.types) {
+    const used = context.measureText(title).width;
+    const smallFont = font(detail.smallSize * px);
+    context.font = smallFont;
+    context.fillStyle = css(theme.muted);
+    context.fillText(
+      fitter.fit(box.type, rect.width - used - 40, smallFont),
+      rect.x + 20 + used,
+      y,
+    );
+  }
+  if (!detail.ports) return;
+  context.font = font(detail.smallSize * px);
+  context.fillStyle = css(theme.muted);
+  for (const port of box.ports) {
+    const at = frame.scene.ports.get(port.key);
+    if (!at || port.label === "") continue;
+    context.textAlign = port.side === "west" ? "left" : "right";
+    context.fillText(port.label, at.x + (port.side === "west" ? 9 : -9), at.y - 9);
+  }
+}
+
+function paintPorts(context: CanvasRenderingContext2D, frame: Frame, one: SceneBox): void {
+  const { theme, camera, scene } = frame;
+  if (camera.scale < 0.4) return;
+  const color = one.marks.length === 1 ? (one.marks[0]?.color ?? theme.muted) : theme.muted;
+  context.lineWidth = 1.4;
+  context.strokeStyle = css(color);
+  for (const port of one.box.ports) {
+    const at = scene.ports.get(port.key);
+    if (!at || port.port === null) continue;
+    context.fillStyle = css(port.connected ? color : theme.card);
+    context.beginPath();
+    context.arc(at.x, at.y, 3, 0, Math.PI * 2);
+    context.fill();
+    context.stroke();
+  }
+}
+
+function paintRates(
+  context: CanvasRenderingContext2D,
+  frame: Frame,
+  detail: Detail,
+  shown: Rect,
+): void {
+  const { scene, theme, camera } = frame;
+  const px = 1 / camera.scale;
+  context.font = fontOf(theme.font)(detail.rateSize * px);
+  context.textAlign = "left";
+  context.textBaseline = "alphabetic";
+  context.lineJoin = "round";
+  for (const { topic, at } of scene.labels) {
+    if (at.x < shown.x || at.x > shown.x + shown.width) continue;
+    if (at.y < shown.y || at.y > shown.y + shown.height) continue;
+    const rate = rateOf(scene.graph, frame.rates, topic);
+    const text = formatRate(rate);
+    if (text === "") continue;
+    context.globalAlpha = frame.lit === null || frame.lit.topics.has(topic) ? 1 : DIMMED;
+    const [x, y] = [at.x + 7, at.y - 4.5];
+    context.lineWidth = 3 * px;
+    context.strokeStyle = css(theme.ground);
+    context.strokeText(text, x, y);
+    context.fillStyle = css(rate === 0 ? theme.muted : readable(theme.text, theme.ground));
+    context.fillText(text, x, y);
+  }
+  context.globalAlpha = 1;
+}
+
+function begin(context: CanvasRenderingContext2D, frame: Frame): void {
+  const { camera, pixelRatio } = frame;
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, frame.width * pixelRatio, frame.height * pixelRatio);
+  const scale = camera.scale * pixelRatio;
+  context.setTransform(scale, 0, 0, scale, -camera.x * scale, -camera.y * scale);
+}
+
+function shownWorld({ camera, width, height }: Frame, margin: number): Rect {
+  return {
+    x: camera.x - margin,
+    y: camera.y - margin,
+    width: width / camera.scale + 2 * margin,
+    height: height / camera.scale + 2 * margin,
+  };
+}
+
+function isLit(frame: Frame, box: string): boolean {
+  return frame.lit === null || frame.lit.boxes.has(box);
+}
+
+function isLineLit(frame: Frame, line: SceneLine): boolean {
+  return frame.lit === null || frame.lit.topics.has(line.stretch.topic);
+}
+
+function trace(context: CanvasRenderingContext2D, points: Point[]): void {
+  const first = points[0];
+  if (!first) return;
+  context.beginPath();
+  context.moveTo(first.x, first.y);
+  for (let i = 1; i < points.length; i++) {
+    const [before, at, after] = [points[i - 1], points[i], points[i + 1]];
+    if (!before || !at) continue;
+    if (!after) {
+      context.lineTo(at.x, at.y);
+      continue;
+    }
+    const into = Math.hypot(at.x - before.x, at.y - before.y);
+    const out = Math.hypot(after.x - at.x, after.y - at.y);
+    context.arcTo(at.x, at.y, after.x, after.y, Math.min(CORNER, into / 2, out / 2));
+  }
+}
+
+function paintArrow(context: CanvasRenderingContext2D, line: SceneLine, theme: Theme): void {
+  const [before, end] = [line.points.at(-2), line.points.at(-1)];
+  if (!before || !end) return;
+  const right = end.x >= before.x ? 1 : -1;
+  const tip = end.x - right * 4.5;
+  context.beginPath();
+  context.moveTo(tip, end.y);
+  context.lineTo(tip - right * 7, end.y - 3.6);
+  context.lineTo(tip - right * 7, end.y + 3.6);
+  context.closePath();
+  context.fillStyle = css(line.color ?? theme.muted);
+  context.fill();
+}
