@@ -115,18 +115,21 @@ def shared_memory_segments() -> frozenset[str]:
     )
 
 
-def _mapped_by_others(segments: frozenset[str]) -> frozenset[str]:
-    """Those segments that a process of another test run or person has open."""
-    mapped: set[str] = set()
-    for process in psutil.process_iter():
-        if process.pid == os.getpid() or _is_ours(process):
-            continue
-        try:
-            text = Path(f"/proc/{process.pid}/maps").read_text()
-        except OSError:
-            continue
-        mapped.update(name for name in segments if f"{SHARED_MEMORY}/{name}" in text)
-    return frozenset(mapped)
+def segments_of(pid: int) -> frozenset[str]:
+    """Names of the shared-memory segments that a process has mapped."""
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return frozenset()
+    paths = (line.rpartition(" ")[2] for line in maps.splitlines() if f"{SHARED_MEMORY}/" in line)
+    names = (Path(path).name for path in paths)
+    return frozenset(name for name in names if name.startswith(SEGMENT_PREFIXES))
+
+
+def _mapped_by_others() -> frozenset[str]:
+    """Segments that a process of another test run or person has mapped."""
+    others = (p for p in psutil.process_iter() if p.pid != os.getpid() and not _is_ours(p))
+    return frozenset[str]().union(*(segments_of(process.pid) for process in others))
 
 
 def running_threads() -> frozenset[threading.Thread]:
@@ -155,7 +158,7 @@ class LeakGuard:
         lines += [f"port {port}, on which the test process still listens" for port in sorted(ports)]
         segments = shared_memory_segments() - self.segments
         if segments:
-            segments -= _mapped_by_others(segments)
+            segments -= _mapped_by_others()
         lines += [f"shared memory {SHARED_MEMORY}/{name}" for name in sorted(segments)]
         threads = running_threads() - self.threads
         lines += [

@@ -242,6 +242,14 @@ class NotebookPage:
         expect(prompt).to_have_text(re.compile(r"\d"), timeout=deadline_s * 1000)
         return "\n".join(cell.locator(".jp-OutputArea-output").all_inner_texts())
 
+    def use_theme(self, theme: Theme) -> None:
+        """Settings > Theme > JupyterLab Light or Dark."""
+        self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Settings$")).click()
+        self.page.locator(".lm-Menu-item", has_text=re.compile("^Theme$")).hover()
+        self.page.locator(".lm-Menu-item", has_text=f"JupyterLab {theme.title()}").first.click()
+        light = "true" if theme == "light" else "false"
+        expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", light)
+
     def errors(self) -> list[str]:
         """Tracebacks that cells show."""
         shown = self.page.locator(
