@@ -227,6 +227,11 @@ class EventStream(SupervisedStream[E]):
         self._last: E | None = None
         self._history = history
 
+    @property
+    def seq(self) -> int:
+        """Number of the newest event that was received, read by the consumer or not."""
+        return self._seq
+
     async def _drain(self, connection: Connection, *, resume: bool) -> None:
         pending: E | None = None
         if self._history is not None:
