@@ -1,0 +1,383 @@
+"""The live picture of a graph: units, ports, collections, processes, rates.
+
+The browser side is ``frontend/src/topology``. The whole graph, its status and the conditions of
+its units are traits, so that a page that is loaded again, or a second view, has them at once.
+Rates go as binary messages, only while somebody looks, at most ten a second.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+import anywidget
+import numpy as np
+import traitlets
+
+from ezmsg_nb.front_end import PROTOCOL, bundle
+from ezmsg_nb.topology_picture import topology_svg, topology_text
+from kernel_runtime.model import CollectionInfo, Port, Topology, UnitInfo
+
+ConnectionState = Literal["connected", "reconnecting", "closed", "lost"]
+
+MIN_INTERVAL_S: Final = 0.1
+"""Least time between two messages of a kind to the browser."""
+
+VIEW_EXPIRY_S: Final = 12.0
+"""A visible view says so every 4 s; one that has been silent for this long is gone."""
+
+
+class TopologyWidget(anywidget.AnyWidget):
+    """An interactive, live drawing of a graph.
+
+    Parameters
+    ----------
+    topology
+        What to show at first; None shows that the widget is connecting.
+    height
+        Height of the widget, in px.
+
+    Attributes
+    ----------
+    selected
+        Address of the unit that is selected in the drawing, or None.
+    folded
+        Addresses of the collections that are drawn as one box; None lets the widget choose so
+        that the text can be read.
+    watching
+        Whether anybody can see a view of this widget: it is on screen, in a visible tab.
+        Whoever feeds the widget may rest while this is False.
+    """
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _protocol = traitlets.Int(PROTOCOL).tag(sync=True)
+    _topology = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _status = traitlets.Dict().tag(sync=True)
+    _unit_states = traitlets.Dict().tag(sync=True)
+    height = traitlets.Int(420).tag(sync=True)
+    selected = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    folded = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
+    watching = traitlets.Bool(False, read_only=True)
+
+    def __init__(self, topology: Topology | None = None, *, height: int = 420, **kw: Any) -> None:
+        self._lock = threading.RLock()
+        self._shown = topology
+        self._revision = 0
+        self._rate_topics: tuple[str, ...] = ()
+        self._rates: Mapping[str, float | None] = {}
+        self._sent_rates = np.empty(0, dtype=np.float32)
+        self._rates_full = True
+        self._sequence = 0
+        self._views: dict[str, float] = {}
+        self._expiry: threading.Timer | None = None
+        self._is_closed = False
+        self._topology_outbox = _Outbox(self._send_topology)
+        self._rates_outbox = _Outbox(self._send_rates)
+        if topology is not None:
+            self._revision = 1
+            self._rate_topics = rate_topics(topology)
+            kw.setdefault("_topology", encode_topology(topology, revision=1))
+        super().__init__(height=height, _status={"state": "connecting", "text": ""}, **kw)
+        self.on_msg(self._on_message)
+
+    @traitlets.default("_esm")
+    def _default_esm(self) -> str:
+        return bundle("topology").read_text(encoding="utf-8")
+
+    def show_topology(self, topology: Topology) -> None:
+        """Show another state of the graph; what is the same stays where it is."""
+        with self._lock:
+            if topology == self._shown:
+                return
+            self._shown = topology
+        self._topology_outbox.post()
+
+    def show_status(self, state: ConnectionState, text: str = "") -> None:
+        """Say how the connection to the graph is.
+
+        Parameters
+        ----------
+        state
+            While it isn't ``"connected"``, the last known graph is shown dimmed.
+        text
+            What happened, or with what there is a connection.
+        """
+        self._publish("_status", {"state": state, "text": text})
+
+    def show_rates(self, rates: Mapping[str, float | None]) -> None:
+        """Show how fast messages come.
+
+        Parameters
+        ----------
+        rates
+            Topic -> messages per second of its publishers; None, or no entry, is "not known".
+        """
+        with self._lock:
+            self._rates = dict(rates)
+            if not self._is_watched():
+                return
+        self._rates_outbox.post()
+
+    def show_unit_states(self, states: Mapping[str, tuple[str, str]]) -> None:
+        """Mark units that have a problem.
+
+        Parameters
+        ----------
+        states
+            Unit -> state and the reason for it, in words. States are ``"ok"``, ``"dead"``,
+            ``"stale"`` (doesn't answer) and ``"slow"`` (holds others back); units without an
+            entry are well.
+        """
+        self._publish(
+            "_unit_states", {unit: [state, reason] for unit, (state, reason) in states.items()}
+        )
+
+    def svg(self) -> str:
+        """A static picture of the graph, as a whole SVG document."""
+        return topology_svg(self._shown or Topology())
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            self._views.clear()
+            expiry, self._expiry = self._expiry, None
+        if expiry is not None:
+            expiry.cancel()
+        self._topology_outbox.close()
+        self._rates_outbox.close()
+        self.set_trait("watching", False)
+        super().close()
+
+    def __repr__(self) -> str:
+        shown = self._shown or Topology()
+        return (
+            f"TopologyWidget({len(shown.units)} units, {len(shown.edges)} edges, "
+            f"{len(shown.processes)} processes)"
+        )
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        live = super()._repr_mimebundle_(**kwargs)
+        data, metadata = live if isinstance(live, tuple) else (live or {}, {})
+        shown = self._shown or Topology()
+        picture = topology_svg(shown)
+        return {
+            **data,
+            "text/plain": topology_text(shown),
+            "image/svg+xml": picture,
+            "text/html": f'<div style="max-width:100%;overflow:auto">{picture}</div>',
+        }, metadata
+
+    def _publish(self, name: str, value: object) -> None:
+        """Set a private synced trait from any thread.
+
+        The ordinary way may lose the value when the browser sets another trait at the same
+        moment (ipywidgets holds sends back meanwhile); sending it ourselves never does.
+        """
+        with self._lock:
+            if self._trait_values.get(name) == value:
+                return
+            self._trait_values[name] = value
+            self.send_state(name)
+
+    def _send_topology(self) -> None:
+        with self._lock:
+            topology = self._shown
+            if topology is None or self._is_closed:
+                return
+            self._revision += 1
+            self._rate_topics = rate_topics(topology)
+            self._rates_full = True
+            self._publish("_topology", encode_topology(topology, revision=self._revision))
+            watched = self._is_watched() and bool(self._rates)
+        if watched:
+            self._rates_outbox.post()
+
+    def _send_rates(self) -> None:
+        with self._lock:
+            if self._is_closed or not self._is_watched():
+                return
+            values = np.array(
+                [_known(self._rates.get(topic)) for topic in self._rate_topics], dtype=np.float32
+            )
+            full = self._rates_full or len(values) != len(self._sent_rates)
+            if full:
+                changed = np.arange(len(values), dtype=np.uint32)
+            else:
+                same = (values == self._sent_rates) | (
+                    np.isnan(values) & np.isnan(self._sent_rates)
+                )
+                changed = np.flatnonzero(~same).astype(np.uint32)
+                if len(changed) == 0:
+                    return
+            self._sent_rates = values
+            self._rates_full = False
+            self._sequence += 1
+            message = {
+                "type": "rates",
+                "revision": self._revision,
+                "sequence": self._sequence,
+                "full": full,
+            }
+            self.send(message, [changed.tobytes(), values[changed].tobytes()])
+
+    def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
+        kind = content.get("type") if isinstance(content, dict) else None
+        if kind == "view":
+            self._on_view(str(content.get("view")), visible=content.get("visible") is True)
+            self.send({"type": "pong"})
+        elif kind == "resync":
+            self._send_all_rates()
+
+    def _on_view(self, view: str, *, visible: bool) -> None:
+        with self._lock:
+            is_new = visible and view not in self._views
+            if visible and not self._is_closed:
+                self._views[view] = time.monotonic() + VIEW_EXPIRY_S
+            else:
+                self._views.pop(view, None)
+            watched = self._is_watched()
+            if watched and self._expiry is None:
+                self._start_expiry()
+        # Observers run without the lock: they may call this widget from wherever they are.
+        self.set_trait("watching", watched)
+        if is_new:
+            self._send_all_rates()
+
+    def _send_all_rates(self) -> None:
+        with self._lock:
+            self._rates_full = True
+        self._rates_outbox.post()
+
+    def _is_watched(self) -> bool:
+        now = time.monotonic()
+        return any(expiry > now for expiry in self._views.values())
+
+    def _start_expiry(self) -> None:
+        wait = max(0.05, min(self._views.values()) - time.monotonic())
+        self._expiry = threading.Timer(wait, self._expire_views)
+        self._expiry.daemon = True
+        self._expiry.start()
+
+    def _expire_views(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            self._views = {view: at for view, at in self._views.items() if at > now}
+            self._expiry = None
+            watched = bool(self._views) and not self._is_closed
+            if watched:
+                self._start_expiry()
+        self.set_trait("watching", watched)
+
+
+class _Outbox:
+    """Calls a function soon, but never more often than every ``MIN_INTERVAL_S``.
+
+    Of several posts in that time, one call is made at the end: with what is newest then.
+    """
+
+    def __init__(self, send: Callable[[], None]) -> None:
+        self._send = send
+        self._lock = threading.Lock()
+        self._sent_at = float("-inf")
+        self._timer: threading.Timer | None = None
+        self._is_closed = False
+
+    def post(self) -> None:
+        with self._lock:
+            if self._timer is not None or self._is_closed:
+                return
+            wait = self._sent_at + MIN_INTERVAL_S - time.monotonic()
+            if wait > 0:
+                self._timer = threading.Timer(wait, self._flush)
+                self._timer.daemon = True
+                self._timer.start()
+                return
+            self._sent_at = time.monotonic()
+        self._send()
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _flush(self) -> None:
+        with self._lock:
+            if self._is_closed:
+                return
+            self._timer = None
+            self._sent_at = time.monotonic()
+        self._send()
+
+
+def rate_topics(topology: Topology) -> tuple[str, ...]:
+    """Topics at the start of an edge, each once, in the order of the edges.
+
+    The browser derives the same order from the same edges; rates are sent by place in it.
+    """
+    return tuple(dict.fromkeys(edge.from_topic for edge in topology.edges))
+
+
+def encode_topology(topology: Topology, *, revision: int) -> dict[str, object]:
+    """A topology as JSON, as ``frontend/src/topology/graph.ts`` reads it."""
+    return {
+        "revision": revision,
+        "units": [_encode_unit(unit) for unit in topology.units.values()],
+        "collections": [_encode_collection(one) for one in topology.collections.values()],
+        "edges": [
+            {"from": edge.from_topic, "to": edge.to_topic, "owners": list(edge.owners)}
+            for edge in topology.edges
+        ],
+        "processes": [
+            {
+                "id": process.process_id,
+                "pid": process.pid,
+                "host": process.host,
+                "units": list(process.units),
+            }
+            for process in topology.processes.values()
+        ],
+        "topics": list(topology.topics),
+    }
+
+
+def _encode_unit(unit: UnitInfo) -> dict[str, object]:
+    return {
+        "id": unit.address,
+        "name": unit.name,
+        "type": unit.component_type,
+        "collection": unit.collection,
+        "process": unit.process_id,
+        "dynamic": unit.dynamic_settings,
+        "tasks": list(unit.tasks),
+        "ports": [_encode_port(port, unit.settings_topic) for port in unit.ports],
+    }
+
+
+def _encode_collection(collection: CollectionInfo) -> dict[str, object]:
+    return {
+        "id": collection.address,
+        "name": collection.name,
+        "type": collection.component_type,
+        "collection": collection.collection,
+        "ports": [_encode_port(port, None) for port in collection.ports],
+    }
+
+
+def _encode_port(port: Port, settings_topic: str | None) -> dict[str, object]:
+    return {
+        "name": port.name,
+        "topic": port.topic,
+        "direction": port.direction,
+        "type": port.msg_type,
+        "leaky": port.leaky,
+        "settings": port.topic == settings_topic,
+        "relay": port.relay,
+    }
+
+
+def _known(rate: float | None) -> float:
+    return float("nan") if rate is None else float(rate)
