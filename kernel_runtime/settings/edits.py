@@ -243,7 +243,7 @@ def _holds(structured: Mapping[str, Any], path: str, expected: Any) -> bool:
     except KeyError:
         return False
     # NaN is what was asked where NaN was asked.
-    return found == expected or (found != found and expected != expected)
+    return bool(found == expected or (found != found and expected != expected))
 
 
 def describe_failure(error: BaseException) -> str:

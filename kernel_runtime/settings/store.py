@@ -45,7 +45,7 @@ class SettingsChange:
 
 
 @dataclass(frozen=True, slots=True)
-class UnitState:
+class ReportedSettings:
     """The settings of one unit, as reported.
 
     ``structured`` is a plain nested dict; empty where the value can't be read field by field.
@@ -100,18 +100,18 @@ class SettingsStore:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._states: dict[str, UnitState] = {}
+        self._states: dict[str, ReportedSettings] = {}
         self._initial: dict[str, dict[str, Any]] = {}
         self._history: deque[SettingsChange] = deque(maxlen=HISTORY_LENGTH)
-        self._listeners: list[Callable[[str, UnitState], None]] = []
+        self._listeners: list[Callable[[str, ReportedSettings], None]] = []
         self._waiters: set[asyncio.Event] = set()
         self._own: dict[str, list[dict[str, Any]]] = {}
 
-    def state(self, unit: str) -> UnitState | None:
+    def state(self, unit: str) -> ReportedSettings | None:
         with self._lock:
             return self._states.get(unit)
 
-    def states(self) -> dict[str, UnitState]:
+    def states(self) -> dict[str, ReportedSettings]:
         with self._lock:
             return dict(self._states)
 
@@ -125,7 +125,7 @@ class SettingsStore:
         with self._lock:
             return list(self._history)
 
-    def on_change(self, listener: Callable[[str, UnitState], None]) -> None:
+    def on_change(self, listener: Callable[[str, ReportedSettings], None]) -> None:
         """Call `listener` with unit and state, on the context's loop, at each report."""
         self._listeners.append(listener)
 
@@ -157,7 +157,7 @@ class SettingsStore:
     def _note_changes(
         self,
         unit: str,
-        known: UnitState | None,
+        known: ReportedSettings | None,
         structured: dict[str, Any],
         event: SettingsChangedEvent,
         *,
@@ -180,7 +180,7 @@ class SettingsStore:
                     )
 
     def _take(self, unit: str, value: SettingsSnapshotValue, *, seq: int, at: float) -> None:
-        state = UnitState(
+        state = ReportedSettings(
             structured=structured_of(value),
             schema=value.settings_schema,
             text=value.repr_value if isinstance(value.repr_value, str) else "",

@@ -1,0 +1,8 @@
+"""A running ezmsg pipeline, live in a notebook: see it, tune it, measure it."""
+
+from .live_graph import LiveGraph
+from .settings_form import SettingsForm
+from .start import connect, demo
+from .topology_widget import TopologyWidget
+
+__all__ = ["LiveGraph", "SettingsForm", "TopologyWidget", "connect", "demo"]

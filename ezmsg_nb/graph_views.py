@@ -1,0 +1,186 @@
+"""The widgets of one graph, kept in step with it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kernel_runtime.background import BackgroundLoop
+from kernel_runtime.errors import GraphError
+from kernel_runtime.follower import GraphFollower, Measured, UnitHealth
+from kernel_runtime.host import ProcessExit
+from kernel_runtime.model import Topology
+from kernel_runtime.server_link import Status
+from kernel_runtime.settings.store import ReportedSettings
+
+from .form_fields import FormSection
+from .settings_form import SettingsForm
+from .topology_widget import TopologyWidget, UnitState
+
+if TYPE_CHECKING:
+    from .live_graph import LiveGraph
+
+EDIT_TIMEOUT_S = 5.0
+
+
+class GraphViews:
+    """Makes widgets of a graph and passes on to them what happens to it.
+
+    Parameters
+    ----------
+    graph
+        Whose widgets.
+    follower
+        Tells what happens; its callbacks come on the background loop's thread.
+    loop
+        That loop.
+    """
+
+    def __init__(self, graph: LiveGraph, follower: GraphFollower, loop: BackgroundLoop) -> None:
+        self._graph = graph
+        self._follower = follower
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._pictures: list[TopologyWidget] = []
+        self._forms: list[SettingsForm] = []
+        self._exits: dict[str, str] = {}
+        self._own_picture: TopologyWidget | None = None
+        follower.topology_listeners.append(self._show_topology)
+        follower.state_listeners.append(self._show_unit_states)
+        follower.rate_listeners.append(self._show_rates)
+        follower.status_listeners.append(self._show_status)
+        follower.settings.on_change(self._show_settings)
+
+    def topology(self, **options: Any) -> TopologyWidget:
+        """A new picture of the graph, live as long as the graph is."""
+        widget = TopologyWidget(self._follower.topology, **options)
+        with self._lock:
+            self._pictures.append(widget)
+        widget.observe(self._count_watchers, "watching")
+        self._show_status_in(widget)
+        widget.show_unit_states(self._unit_states())
+        return widget
+
+    def form(self, unit: str | None = None) -> SettingsForm:
+        """A new form: of one unit, or of all in the order of their addresses."""
+        settings = self._graph.settings
+        units = [unit] if unit is not None else list(settings)
+        form = SettingsForm([self._section(address) for address in units])
+        form.on_commit(lambda *edit: self._commit(form, *edit))
+        with self._lock:
+            self._forms.append(form)
+        self._show_status_in_form(form)
+        return form
+
+    def display(self, **kwargs: Any) -> Any:
+        """Rich display of the graph itself: one picture, shared by all its outputs."""
+        with self._lock:
+            known = self._own_picture
+        if known is None:
+            known = self.topology()
+            with self._lock:
+                self._own_picture = known
+        return known._repr_mimebundle_(**kwargs)
+
+    def show_unit_exit(self, exit: ProcessExit) -> None:
+        """Mark the units of a process that ended, with its last words."""
+        last = " | ".join(exit.lines[-3:])
+        with self._lock:
+            for unit in exit.units:
+                self._exits[unit] = f"{exit.reason}. {last}".rstrip()
+        self._show_unit_states(self._follower.unit_states)
+
+    def close(self, reason: str) -> None:
+        """Leave every widget with its last state, and with why it is no longer live."""
+        for widget in self._all_pictures():
+            widget.show_status("closed", reason)
+        for form in self._all_forms():
+            form.show_status("closed", reason)
+
+    # -- what happens to the graph ------------------------------------------------------------
+
+    def _all_pictures(self) -> list[TopologyWidget]:
+        with self._lock:
+            self._pictures = [widget for widget in self._pictures if widget.comm is not None]
+            return list(self._pictures)
+
+    def _all_forms(self) -> list[SettingsForm]:
+        with self._lock:
+            self._forms = [form for form in self._forms if form.comm is not None]
+            return list(self._forms)
+
+    def _show_topology(self, topology: Topology) -> None:
+        for widget in self._all_pictures():
+            widget.show_topology(topology)
+
+    def _unit_states(self) -> dict[str, tuple[UnitState, str]]:
+        with self._lock:
+            exits = dict(self._exits)
+        found: dict[str, tuple[UnitState, str]] = {
+            unit: ("dead", why) for unit, why in exits.items()
+        }
+        for unit, health in self._follower.unit_states.items():
+            found.setdefault(unit, (health.condition, health.reason))
+        return found
+
+    def _show_unit_states(self, states: Mapping[str, UnitHealth]) -> None:
+        shown = self._unit_states()
+        for widget in self._all_pictures():
+            widget.show_unit_states(shown)
+
+    def _show_rates(self, measured: Measured) -> None:
+        for widget in self._all_pictures():
+            widget.show_rates(measured.topics)
+
+    def _show_status(self, status: Status) -> None:
+        for widget in self._all_pictures():
+            self._show_status_in(widget)
+        for form in self._all_forms():
+            self._show_status_in_form(form)
+
+    def _show_status_in(self, widget: TopologyWidget) -> None:
+        widget.show_status(self._graph.status, self._graph.status_text)
+
+    def _show_status_in_form(self, form: SettingsForm) -> None:
+        form.show_status(self._graph.status, self._graph.status_text)
+
+    def _show_settings(self, unit: str, state: ReportedSettings) -> None:
+        for form in self._all_forms():
+            if unit in form.units:
+                form.set_value(unit, state.structured)
+
+    def _count_watchers(self, _change: object) -> None:
+        watching = sum(bool(widget.watching) for widget in self._all_pictures())
+        self._loop.loop.call_soon_threadsafe(self._follower.watch, watching)
+
+    # -- edits from a form ----------------------------------------------------------------------
+
+    def _section(self, unit: str) -> FormSection:
+        settings = self._graph.settings
+        state = settings.reported(unit)
+        return FormSection(
+            unit=unit,
+            schema=state.schema,
+            value=state.structured,
+            initial=settings.initial(unit) or None,
+            read_only_reason=settings.read_only_reason(unit),
+            settings_class=settings.settings_class(unit),
+            known_schemas=settings.known_schemas(),
+        )
+
+    def _commit(self, form: SettingsForm, unit: str, path: str, value: object) -> None:
+        form.set_state(unit, path, "pending")
+        try:
+            outcome = self._graph.settings.send(
+                unit,
+                path,
+                value,
+                EDIT_TIMEOUT_S,
+                on_reported=lambda: form.set_state(unit, path, "reported"),
+            )
+        except (GraphError, RuntimeError, asyncio.CancelledError) as error:
+            form.set_state(unit, path, "failed", str(error))
+        else:
+            form.set_state(unit, path, outcome.state, outcome.note)

@@ -1,0 +1,359 @@
+"""`LiveGraph`: a running graph, for cells. Blocking, thread-safe, with a display of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Coroutine, Mapping
+from types import TracebackType
+from typing import Any, Literal, TypeVar
+
+import pandas as pd
+from ezmsg.core.graphmeta import GraphSnapshot
+
+from kernel_runtime.address import AddressLike
+from kernel_runtime.background import BackgroundLoop, background_loop
+from kernel_runtime.context import KernelGraphContext
+from kernel_runtime.errors import ClosedError, GraphError
+from kernel_runtime.follower import GraphFollower
+from kernel_runtime.host import UNIT_SETTINGS, GraphHost, ProcessExit
+from kernel_runtime.model import UnitInfo
+from kernel_runtime.profiling.rates import Counts, count_messages, rates_between
+from kernel_runtime.server_link import Status
+from kernel_runtime.settings.edits import SettingsEditor
+
+from .frames import edges_frame, logs_frame, processes_frame, profile_frame, units_frame
+from .graph_settings import GraphSettings
+from .graph_views import GraphViews
+
+T = TypeVar("T")
+
+CALL_TIMEOUT_S = 10.0
+PING_TIMEOUT_S = 0.5
+DEFAULT_PROFILE_S = 1.0
+"""Window of `profile()` where there is no earlier count to measure from."""
+
+OLDEST_BASELINE_S = 10.0
+
+
+class LiveGraph:
+    """A graph that runs somewhere, seen and edited from a notebook.
+
+    Made by `ezmsg_nb.connect`, `ezmsg_nb.demo` and `ezmsg_nb.run`. Every method returns or
+    raises within its deadline, whatever happens to the graph. Usable as a context manager,
+    which stops the graph where it is of our host, and else detaches.
+    """
+
+    def __init__(
+        self,
+        follower: GraphFollower,
+        loop: BackgroundLoop,
+        host: GraphHost | None = None,
+    ) -> None:
+        self._follower = follower
+        self._loop = loop
+        self._host = host
+        self._closed = False
+        self._end_reason = ""
+        self._exits: list[ProcessExit] = []
+        self._baseline: Counts | None = None
+        self._lock = threading.Lock()
+        context = follower.context
+        self._settings = GraphSettings(
+            follower.settings,
+            SettingsEditor(
+                follower.settings,
+                self._update_setting,
+                self._ask_unit if host is not None else None,
+                str(context.address),
+            ),
+            self._unit_info,
+            self._run_within,
+            use_classes=host is not None,
+        )
+        self._views = GraphViews(self, follower, loop)
+        self._settings.make_form = self._views.form
+        if host is not None:
+            host.on_exit(self._take_host_exit)
+            host.on_unit_exit(self._take_unit_exit)
+
+    # -- what it is -------------------------------------------------------------------------
+
+    @property
+    def aio(self) -> KernelGraphContext:
+        """The asyncio client behind this; its methods may be awaited from any loop."""
+        return self._follower.context
+
+    @property
+    def address(self) -> str:
+        """``"host:port"`` of the GraphServer."""
+        return str(self.aio.address)
+
+    @property
+    def status(self) -> Status:
+        """``"connected"``, ``"reconnecting"`` or ``"closed"``."""
+        return "closed" if self._closed else self.aio.status
+
+    @property
+    def status_text(self) -> str:
+        """The status in a sentence, with the reason where something is wrong."""
+        if self._closed:
+            return self._end_reason or "Closed here."
+        if self.status == "reconnecting":
+            seen = time.strftime("%H:%M:%S", time.localtime(self._follower.seen_at))
+            return (
+                f"The GraphServer at {self.address} does not answer; trying again. "
+                f"What is shown is from {seen}."
+            )
+        return f"Connected to {self.address} (ezmsg {self.server_version})."
+
+    @property
+    def server_version(self) -> str:
+        """Version of ezmsg that the GraphServer runs."""
+        return self.aio.server_version
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know about this graph and the connection to it."""
+        died = (
+            f"The process of {', '.join(exit.units)} ended: {exit.reason}" for exit in self._exits
+        )
+        return (*self.aio.warnings, *self._follower.notes, *died)
+
+    @property
+    def settings(self) -> GraphSettings:
+        """Settings of all units: ``graph.settings["LP"]["cutoff"] = 30.0``."""
+        return self._settings
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def snapshot(self) -> GraphSnapshot:
+        """ezmsg's own ``GraphSnapshot``, read now."""
+        return self._run(self.aio.snapshot())
+
+    def units(self) -> pd.DataFrame:
+        """One row a unit; see `ezmsg_nb.frames.units_frame` for the columns."""
+        self._refresh()
+        return units_frame(self._follower.topology)
+
+    def edges(self) -> pd.DataFrame:
+        """One row a connection; see `ezmsg_nb.frames.edges_frame` for the columns."""
+        self._refresh()
+        return edges_frame(self._follower.topology)
+
+    def processes(self) -> pd.DataFrame:
+        """One row a process, each pinged once; see `ezmsg_nb.frames.processes_frame`."""
+        self._refresh()
+        topology = self._follower.topology
+        return processes_frame(topology, self._run(self._ping_all()))
+
+    def profile(self, seconds: float | None = None) -> pd.DataFrame:
+        """Message totals and rates of all endpoints.
+
+        Parameters
+        ----------
+        seconds
+            Length of the window that rates are measured in; the call takes as long. Without
+            it the window reaches back to the last profile of this graph, where that is less
+            than ten seconds old, and is one second else.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See `ezmsg_nb.frames.profile_frame`.
+        """
+        if seconds is not None and not seconds > 0:
+            raise ValueError(f"seconds must be positive, not {seconds!r}")
+        window_s = seconds if seconds is not None else DEFAULT_PROFILE_S
+        return self._run_within(self._profile(seconds), window_s + CALL_TIMEOUT_S)
+
+    def logs(self, unit: str | None = None) -> pd.DataFrame:
+        """What units printed and logged, of a graph that was started from here.
+
+        Parameters
+        ----------
+        unit
+            Only lines of this unit.
+
+        Raises
+        ------
+        GraphError
+            The graph was started elsewhere: its output goes where it was started.
+        """
+        if self._host is None:
+            raise GraphError(
+                f"The graph at {self.address} was not started from this kernel, so its output is "
+                f"in the terminal, or the log, that it was started with.",
+                address=self.address,
+            )
+        frame = logs_frame(self._host.logs(unit))
+        if self._host.logs_dropped:
+            frame.attrs["dropped"] = self._host.logs_dropped
+        return frame
+
+    # -- views --------------------------------------------------------------------------------
+
+    def topology(self, **options: Any) -> Any:
+        """The graph as a live, interactive picture (`TopologyWidget`)."""
+        return self._views.topology(**options)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return self._views.display(**kwargs)
+
+    def __repr__(self) -> str:
+        units = len(self._follower.topology.units)
+        return f"<LiveGraph at {self.address}: {self.status}, {units} units>"
+
+    # -- doing --------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Pause every publisher of the graph."""
+        self._run(self.aio.pause())
+
+    def resume(self) -> None:
+        """Resume every publisher of the graph."""
+        self._run(self.aio.resume())
+
+    def close(self) -> None:
+        """Detach: widgets keep their last state, the graph runs on. Idempotent.
+
+        A graph of our host goes on as well, until `stop` or the end of this kernel.
+        """
+        self._close("Closed here; the graph was left as it is.")
+
+    def stop(self) -> None:
+        """Stop a graph that was started from here, and detach. Idempotent.
+
+        Raises
+        ------
+        GraphError
+            The graph was started elsewhere; use `close`.
+        """
+        if self._host is None:
+            raise GraphError(
+                f"The graph at {self.address} was not started from this kernel, so it is not "
+                f"stopped from here. close() detaches from it.",
+                address=self.address,
+            )
+        self._close("Stopped.")
+        self._host.stop()
+
+    def __enter__(self) -> LiveGraph:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Literal[False]:
+        if self._host is not None:
+            self.stop()
+        else:
+            self.close()
+        return False
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._run_within(coroutine, CALL_TIMEOUT_S)
+
+    def _run_within(self, coroutine: Coroutine[Any, Any, T], timeout: float) -> T:
+        try:
+            self._raise_if_ended()
+        except ClosedError:
+            coroutine.close()
+            raise
+        try:
+            return self._loop.run(coroutine, timeout=timeout)
+        except GraphError:
+            # Why it ended says more than how the request failed.
+            self._raise_if_ended()
+            raise
+
+    def _raise_if_ended(self) -> None:
+        if self._closed:
+            raise ClosedError(f"{self.address}: {self.status_text}", address=self.address)
+
+    def _refresh(self) -> None:
+        self._run(self._follower.refresh())
+
+    def _unit_info(self, unit: str) -> UnitInfo | None:
+        return self._follower.topology.units.get(unit)
+
+    async def _ping_all(self) -> Mapping[str, float | GraphError]:
+        async def ping(unit: str) -> float | GraphError:
+            asked = time.perf_counter()
+            try:
+                await self.aio.process_ping(unit, timeout=PING_TIMEOUT_S)
+            except GraphError as error:
+                return error
+            return time.perf_counter() - asked
+
+        processes = [p for p in self._follower.topology.processes.values() if p.units]
+        trips = await asyncio.gather(*(ping(process.units[0]) for process in processes))
+        return {process.process_id: trip for process, trip in zip(processes, trips, strict=True)}
+
+    async def _profile(self, seconds: float | None) -> pd.DataFrame:
+        before = self._baseline if seconds is None else None
+        if before is not None and before.age_s > OLDEST_BASELINE_S:
+            before = None
+        if before is None:
+            before = await count_messages(self.aio, await self.aio.snapshot())
+            await asyncio.sleep(DEFAULT_PROFILE_S if seconds is None else seconds)
+        await self._follower.refresh()
+        after = self._baseline = await count_messages(self.aio, await self.aio.snapshot())
+        return profile_frame(self._follower.topology, rates_between(before, after), after.failures)
+
+    async def _update_setting(self, unit: str, path: str, value: object, timeout: float) -> Any:
+        return await self.aio.update_setting(unit, path, value, timeout=timeout)
+
+    async def _ask_unit(self, unit: str, timeout: float) -> Mapping[str, Any]:
+        response = await self.aio.process_request(unit, UNIT_SETTINGS, timeout=timeout)
+        answer: Mapping[str, Any] = self.aio.decode_process_payload(response, dict)
+        return answer
+
+    def _take_host_exit(self, reason: str) -> None:
+        self._close(f"The graph's host process ended: {reason}")
+
+    def _take_unit_exit(self, exit: ProcessExit) -> None:
+        self._exits.append(exit)
+        self._views.show_unit_exit(exit)
+
+    def _close(self, reason: str) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._end_reason = reason
+        self._views.close(reason)
+        with contextlib.suppress(GraphError, RuntimeError):
+            self._loop.run(self._detach(), timeout=3.0)
+
+    async def _detach(self) -> None:
+        await self._follower.stop()
+        await self.aio.close()
+
+
+async def _open(address: AddressLike, timeout: float) -> GraphFollower:
+    context = KernelGraphContext(address, timeout=timeout)
+    await context.__aenter__()
+    try:
+        follower = GraphFollower(context)
+        async with asyncio.timeout(timeout):
+            await follower.start()
+    except BaseException:
+        await context.close()
+        raise
+    return follower
+
+
+def attach(
+    address: AddressLike = None, timeout: float = 5.0, host: GraphHost | None = None
+) -> LiveGraph:
+    """Open a `LiveGraph` on the background loop; see `ezmsg_nb.connect`."""
+    loop = background_loop()
+    follower = loop.run(_open(address, timeout), timeout=timeout + 1.0)
+    return LiveGraph(follower, loop, host)
