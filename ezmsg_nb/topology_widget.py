@@ -21,6 +21,7 @@ from ezmsg_nb.topology_picture import topology_svg, topology_text
 from kernel_runtime.model import CollectionInfo, Port, Topology, UnitInfo
 
 ConnectionState = Literal["connected", "reconnecting", "closed", "lost"]
+UnitState = Literal["ok", "dead", "stale", "slow"]
 
 MIN_INTERVAL_S: Final = 0.1
 """Least time between two messages of a kind to the browser."""
@@ -120,7 +121,7 @@ class TopologyWidget(anywidget.AnyWidget):
                 return
         self._rates_outbox.post()
 
-    def show_unit_states(self, states: Mapping[str, tuple[str, str]]) -> None:
+    def show_unit_states(self, states: Mapping[str, tuple[UnitState, str]]) -> None:
         """Mark units that have a problem.
 
         Parameters
