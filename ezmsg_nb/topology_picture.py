@@ -80,23 +80,26 @@ def topology_svg(topology: Topology) -> str:
     if not boxes:
         width, height = 320.0, 20.0
     legend_y = height + 22
+    drawn = [(flat[a], flat[b]) for a, b in links if a in flat and b in flat]
     parts = [
         *(_draw_group(box) for box in flat.values() if box.is_group),
-        *(_draw_link(flat[a], flat[b]) for a, b in links if a in flat and b in flat),
+        *(_draw_link(start, end) for start, end in drawn),
         *(_draw_card(box, letters) for box in flat.values() if not box.is_group),
     ]
     if not boxes:
         parts.append(_text(0, 14, "This graph has no units.", size=13, fill=_TITLE_INK))
     legend, legend_width = _draw_legend(topology, letters, legend_y)
     parts.append(legend)
-    total_width = math.ceil(max(width, legend_width) + 2)
+    # Lines to another row go around at the left and right.
+    margin = 20 if any(_turns(start, end) for start, end in drawn) else 1
+    total_width = math.ceil(max(width, legend_width) + 2 * margin)
     total_height = math.ceil((legend_y + 14 if legend else height) + 2)
     label = quoteattr(
         f"Graph of {len(topology.units)} units in {len(topology.processes)} processes"
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label={label} '
-        f'viewBox="-1 -1 {total_width + 1} {total_height + 1}" width="{total_width + 1}" '
+        f'viewBox="{-margin} -1 {total_width} {total_height + 1}" width="{total_width}" '
         f'height="{total_height + 1}" style="max-width:100%;height:auto" '
         f'font-family="{_FONT}">' + "".join(parts) + "</svg>"
     )
@@ -337,10 +340,14 @@ def _draw_group(box: _Box) -> str:
     )
 
 
+def _turns(start: _Box, end: _Box) -> bool:
+    return end.x - (start.x + start.width) < 12
+
+
 def _draw_link(start: _Box, end: _Box) -> str:
     x1, y1 = start.x + start.width, start.y + start.height / 2
     x2, y2 = end.x, end.y + end.height / 2
-    if x2 - x1 >= 12:
+    if not _turns(start, end):
         bend = max(14.0, min(60.0, (x2 - x1) / 2))
         line = f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2 - 5:g} {y2:g}"
     else:
@@ -406,4 +413,4 @@ def _short_type(name: str) -> str:
 
 def _width_of(title: str, subtitle: str) -> float:
     """About what the texts take; fonts aren't known here, so rather more than less."""
-    return math.ceil(max(104.0, 9.2 * len(title) + 46, 6.6 * len(subtitle) + 26))
+    return math.ceil(max(104.0, 9.8 * len(title) + 46, 6.6 * len(subtitle) + 26))
