@@ -148,7 +148,7 @@ def decode(encoded: object) -> object:
         case "complex":
             return complex(inside)
         case "bytes":
-            return ast.literal_eval(inside)
+            return read_typed(inside)
     raise ValueError("the browser sent a kind of value that isn't known here")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from kernel_runtime.settings.arrays import read_array
 from kernel_runtime.settings.field_types import (
     Choice,
     Constraints,
@@ -249,7 +250,8 @@ class _Builder:
         path = f"{prefix}{member.name}"
         group = refined.without_none
         children: tuple[FieldSpec, ...] = ()
-        if group.kind == "dataclass":
+        if group.kind == "dataclass" and value is not None:
+            # A path into a field that holds None leads nowhere, so that one is set as a whole.
             inner = shown if isinstance(shown, Mapping) else {}
             children = tuple(
                 self._spec(
@@ -266,7 +268,7 @@ class _Builder:
             required=member.required,
             default=default if usable else MISSING,
             description=member.description,
-            reason=_reason(refined, text),
+            reason=_reason(refined, text) or _reason_of_array(refined, shown),
             owner=owner,
             settings_class=self.settings_type,
             children=children,
@@ -277,14 +279,24 @@ def _reason(refined: FieldType, text: str | None) -> str | None:
     """Why a field can't be edited, or None."""
     shown = text or refined.text or refined.name or "not stated"
     kinds = {arg.kind for arg in refined.args} if refined.kind == "union" else {refined.kind}
-    kinds.discard("none")
     if not kinds <= {*_READ_ONLY_KINDS}:
+        # None can be given also where nothing else can.
         return None
     if kinds == {"callable"}:
         return f"A function can't be typed in here (type: {shown})."
     if "opaque" in kinds:
         return f"Only the text of this object is known here, not the object (type: {shown})."
     return f"What this field takes is not known here (type: {shown})."
+
+
+def _reason_of_array(refined: FieldType, value: object) -> str | None:
+    """Why an array can't be edited: only small ones, whose numbers are all known, can."""
+    if refined.without_none.kind != "array":
+        return None
+    array = read_array(value)
+    if array is None or array.values is not None:
+        return None
+    return f"This {array} can't be edited as text: its numbers are not all known here."
 
 
 def _with_limits(stated: FieldType, bounds: object) -> FieldType:

@@ -1,0 +1,431 @@
+"""The settings form: a live editor of the settings of one unit or of many."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, Literal, cast
+
+import anywidget
+import traitlets
+
+from ezmsg_nb.edit_queue import EditQueue
+from ezmsg_nb.form_fields import EditState, FormField, FormSection, SectionState
+from ezmsg_nb.form_table import html_table, text_table
+from ezmsg_nb.front_end import PROTOCOL, MissingBundleError, bundle
+from kernel_runtime.errors import SettingsRejectedError
+from kernel_runtime.settings.encoding import decode, same
+from kernel_runtime.settings.plain import plain_value
+from kernel_runtime.settings.schema import MISSING
+from kernel_runtime.settings.values import coerce
+
+ConnectionState = Literal["connected", "reconnecting", "closed", "lost"]
+CommitCallback = Callable[[str, str, object], None]
+
+SHORTEST_PAUSE_S: Final = 0.1
+"""Least time between two messages of changes to the browser."""
+
+
+def _bundle_text() -> str:
+    try:
+        return bundle("settings_form").read_text("utf-8")
+    except MissingBundleError as error:
+        # The form is of use without its view, and where a view is looked for it says why.
+        said = json.dumps(str(error))
+        return f"export default {{ render: ({{ el }}) => {{ el.textContent = {said}; }} }};"
+
+
+class SettingsForm(anywidget.AnyWidget):
+    """A form for the settings of units, built from their schemas alone.
+
+    Parameters
+    ----------
+    sections
+        One per unit, in the order in which they are shown.
+
+    Examples
+    --------
+    >>> form = SettingsForm.from_schema(schema, {"cutoff": 30.0})  # doctest: +SKIP
+    >>> form.fields["cutoff"].kind, form.value  # doctest: +SKIP
+    ('float', {'cutoff': 30.0})
+    """
+
+    _protocol = traitlets.Int(PROTOCOL).tag(sync=True)
+    # The number only changes; what is sent for it is the form as it is at that moment, so that
+    # a page that opens later, or a saved notebook, never shows an old one.
+    _form = traitlets.Int(0).tag(
+        sync=True,
+        to_json=lambda _revision, widget: widget._as_json(),
+        from_json=lambda _json, widget: widget._form,
+    )
+
+    def __init__(self, sections: Sequence[FormSection] = (), **kwargs: Any) -> None:
+        self._lock: Final = threading.RLock()
+        self._sections: dict[str, SectionState] = {
+            section.unit: SectionState(section) for section in sections
+        }
+        self._callbacks: list[CommitCallback] = []
+        self._edits: Final = EditQueue()
+        self._status: tuple[ConnectionState, str] = ("connected", "")
+        self._sequence = 0
+        self._watched = False
+        self._changed: dict[tuple[str, str], FormField] = {}
+        self._restructured = False
+        self._sent_at = 0.0
+        self._timer: threading.Timer | None = None
+        # anywidget makes a synced trait of this attribute.
+        self._esm = _bundle_text()
+        super().__init__(**kwargs)
+        self.on_msg(self._on_message)
+
+    @classmethod
+    def from_schema(
+        cls, schema: object, value: Mapping[str, object] | None, *, json_schema: object = None
+    ) -> SettingsForm:
+        """A form with no graph behind it.
+
+        Parameters
+        ----------
+        schema
+            ezmsg's ``SettingsSchemaMetadata``.
+        value
+            The structured value to show.
+        json_schema
+            JSON Schema of the settings type, where ``schema`` doesn't carry it.
+        """
+        return cls([FormSection(unit="", schema=schema, value=value, json_schema=json_schema)])
+
+    # What the form holds
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Addresses of the units, in the order of the form."""
+        return tuple(self._sections)
+
+    @property
+    def values(self) -> dict[str, object]:
+        """For each unit the structured value that its controls hold."""
+        with self._lock:
+            return {unit: section.value for unit, section in self._sections.items()}
+
+    @property
+    def value(self) -> Any:
+        """The structured value that the controls of the only unit hold."""
+        with self._lock:
+            return self._only().value
+
+    @property
+    def fields(self) -> Mapping[str, FormField]:
+        """Fields of the only unit by dotted path, groups before the fields in them."""
+        return MappingProxyType(self._only().fields)
+
+    def section(self, unit: str) -> SectionState:
+        """The fields and values of one unit.
+
+        Raises
+        ------
+        KeyError
+            The form has no such unit; the message names those it has.
+        """
+        found = self._sections.get(unit)
+        if found is None:
+            known = ", ".join(map(repr, self._sections)) or "none"
+            raise KeyError(f"The form has no unit {unit!r}. It has {known}.")
+        return found
+
+    def _only(self) -> SectionState:
+        if len(self._sections) == 1:
+            return next(iter(self._sections.values()))
+        raise ValueError(
+            f"This form has {len(self._sections)} units. Take .values, or .section(unit) of one "
+            f"of {', '.join(map(repr, self._sections)) or 'none'}."
+        )
+
+    def _field(self, unit: str, field_path: str) -> FormField:
+        fields = self.section(unit).fields
+        found = fields.get(field_path)
+        if found is None:
+            raise KeyError(f"{unit!r} has no field {field_path!r}. It has {', '.join(fields)}.")
+        return found
+
+    # Edits
+
+    def on_commit(self, callback: CommitCallback) -> None:
+        """Have a function called for each edit: ``callback(unit, field_path, value)``.
+
+        Parameters
+        ----------
+        callback
+            Gets the coerced and checked value, on a thread of its own: it may run long. It
+            reports with `set_state` how the edit went. If it raises, the edit has failed; if
+            it returns and has reported nothing, the value counts as taken.
+        """
+        self._callbacks.append(callback)
+
+    def edit(self, field_path: str, value: object, *, unit: str | None = None) -> None:
+        """Set a field as if it were typed.
+
+        Parameters
+        ----------
+        field_path
+            Dotted path of the field.
+        value
+            The value; it is coerced to the field's type and checked.
+        unit
+            Address of the unit; not needed where the form has only one.
+
+        Raises
+        ------
+        SettingsRejectedError
+            The value doesn't fit. The form shows the reason too.
+        """
+        section = self._only() if unit is None else self.section(unit)
+        field = self._field(section.unit, field_path)
+        with self._lock:
+            if field.reason is not None:
+                raise SettingsRejectedError(
+                    f"{field_path} can't be edited. {field.reason}",
+                    unit=section.unit,
+                    field=field_path,
+                )
+            try:
+                wire = coerce(field.spec, value, unit=section.unit or None, current=field.value)
+            except SettingsRejectedError as error:
+                field.state, field.error = "failed", error.message
+                self._mark(section, [field])
+                raise
+            self._commit(section, field, wire)
+
+    def _commit(self, section: SectionState, field: FormField, wire: object) -> None:
+        plain = plain_value(wire)
+        if not self._callbacks:
+            section.take(field, plain)
+            field.state, field.error = "idle", None
+        else:
+            section.ask_for(field, plain)
+            unit, path = section.unit, field.path
+            self._edits.put(unit, path, lambda: self._call_back(unit, path, wire))
+        self._mark(section, [field])
+
+    def _call_back(self, unit: str, path: str, wire: object) -> None:
+        try:
+            for callback in tuple(self._callbacks):
+                callback(unit, path, wire)
+        except Exception as error:
+            # Whatever it raises belongs beside the field, not on a thread that nobody sees.
+            self._settle_if_pending(unit, path, "failed", str(error) or type(error).__name__)
+        else:
+            self._settle_if_pending(unit, path, "applied", "")
+
+    def _settle_if_pending(self, unit: str, path: str, state: EditState, reason: str) -> None:
+        with self._lock:
+            section = self._sections.get(unit)
+            field = section.fields.get(path) if section is not None else None
+            if section is None or field is None or field.state != "pending":
+                return
+            section.settle(field, state, reason)
+            if state == "applied":
+                field.state = "idle"
+            self._mark(section, [field])
+
+    # What the owner of the form tells it
+
+    def set_value(self, unit: str, structured_value: Mapping[str, object] | None) -> None:
+        """Show what the unit's owner reports.
+
+        A field that is being edited keeps what is typed, and says what changed meanwhile.
+        """
+        with self._lock:
+            section = self.section(unit)
+            self._mark(section, section.report(structured_value))
+
+    def set_state(self, unit: str, field_path: str, state: EditState, reason: str = "") -> None:
+        """Say how far the last edit of a field came.
+
+        Parameters
+        ----------
+        state
+            ``"pending"``, ``"reported"`` (by the owner's process), ``"applied"`` (the unit
+            holds it), ``"failed"``, or ``"idle"``.
+        reason
+            Why it failed, shown beside the field.
+        """
+        with self._lock:
+            section = self.section(unit)
+            field = self._field(unit, field_path)
+            section.settle(field, state, reason)
+            self._mark(section, [field])
+
+    def show_sections(self, sections: Sequence[FormSection]) -> None:
+        """Show other units than before; those that stay keep their edits."""
+        with self._lock:
+            kept: dict[str, SectionState] = {}
+            for section in sections:
+                old = self._sections.get(section.unit)
+                same_source = old is not None and old.source.schema == section.schema
+                if old is not None and same_source:
+                    old.read_only_reason = section.read_only_reason
+                    old.report(section.value)
+                    old.rebuild()
+                    kept[section.unit] = old
+                else:
+                    kept[section.unit] = SectionState(section)
+            self._sections = kept
+            self._restructured = True
+            self._send_soon()
+
+    def show_status(self, state: ConnectionState, text: str = "") -> None:
+        """Say how the graph behind the form is; unless connected, nothing can be edited."""
+        with self._lock:
+            if (state, text) == self._status:
+                return
+            self._status = (state, text)
+            self._restructured = True
+            self._send_soon()
+
+    # The browser
+
+    def _as_json(self) -> dict[str, object]:
+        with self._lock:
+            state, text = self._status
+            return {
+                "seq": self._sequence,
+                "status": {"state": state, "text": text},
+                "sections": [
+                    {
+                        "unit": section.unit,
+                        "type": section.settings_type,
+                        "ro": section.read_only_reason,
+                        "nodes": [field.node() for field in section.roots],
+                        "fields": [field.status() for field in section.fields.values()],
+                    }
+                    for section in self._sections.values()
+                ],
+            }
+
+    def _mark(self, section: SectionState, fields: Sequence[FormField]) -> None:
+        """Have the browser told of fields that look different now."""
+        if section.rebuild():
+            self._restructured = True
+        for field in fields:
+            found = section.fields.get(field.path)
+            if found is not None:
+                self._changed[section.unit, field.path] = found
+        self._send_soon()
+
+    def _send_soon(self) -> None:
+        if not self._watched or self._timer is not None:
+            return
+        pause_s = self._sent_at + SHORTEST_PAUSE_S - time.monotonic()
+        if pause_s <= 0:
+            self._send_changes()
+            return
+        self._timer = threading.Timer(pause_s, self._send_late)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _send_late(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._send_changes()
+
+    def _send_changes(self) -> None:
+        self._sent_at = time.monotonic()
+        if self._restructured:
+            self._send_all()
+            return
+        if not self._changed:
+            return
+        self._sequence += 1
+        by_unit: dict[str, list[object]] = {}
+        for (unit, _path), field in self._changed.items():
+            by_unit.setdefault(unit, []).append(field.status())
+        self._changed.clear()
+        self.send({"type": "fields", "seq": self._sequence, "units": by_unit})
+
+    def _send_all(self) -> None:
+        self._restructured = False
+        self._changed.clear()
+        self._sequence += 1
+        self.send({"type": "form", "seq": self._sequence, "form": self._as_json()})
+
+    def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
+        if not isinstance(content, dict):
+            return
+        kind = content.get("type")
+        if kind == "hello":
+            with self._lock:
+                self._watched = True
+                self._send_all()
+        elif kind in ("edit", "reset"):
+            answer = {"type": "answer", "id": content.get("id")}
+            self.send({**answer, **self._answer_edit(content)})
+        elif kind == "dismiss":
+            self._dismiss(content.get("unit"), content.get("path"))
+
+    def _answer_edit(self, content: dict[str, object]) -> dict[str, object]:
+        unit, path = content.get("unit"), content.get("path")
+        try:
+            field = self._field(str(unit), str(path))
+        except KeyError as error:
+            return {"ok": False, "reason": str(error.args[0])}
+        with self._lock:
+            reason = self._refusal_of(field, content)
+            # The field may have been made anew: what it takes can depend on what it holds.
+            field = self._sections[str(unit)].fields.get(str(path), field)
+            answer: dict[str, object] = {"ok": reason is None, "field": field.status()}
+            return answer if reason is None else {**answer, "reason": reason}
+
+    def _refusal_of(self, field: FormField, content: dict[str, object]) -> str | None:
+        """Carry out an edit of the browser; why it was refused, or None."""
+        unit, path = str(content.get("unit")), field.path
+        try:
+            if content["type"] == "reset":
+                if field.initial is MISSING:
+                    raise ValueError("has no initial value that is known")
+                value = field.initial
+            else:
+                value = decode(content.get("value"))
+        except ValueError as error:
+            reason = f"{path} {error}."
+            self.set_state(unit, path, "failed", reason)
+            return reason
+        if same(field.value, value):
+            if field.state == "failed":
+                self.set_state(unit, path, "idle")
+            return None
+        try:
+            self.edit(path, value, unit=unit)
+        except SettingsRejectedError as error:
+            return error.message
+        return None
+
+    def _dismiss(self, unit: object, path: object) -> None:
+        with self._lock:
+            section = self._sections.get(str(unit))
+            field = section.fields.get(str(path)) if section is not None else None
+            if section is not None and field is not None and field.state == "failed":
+                section.settle(field, "idle", "")
+                self._mark(section, [field])
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        made = super()._repr_mimebundle_(**kwargs)
+        data, metadata = made if isinstance(made, tuple) else (made, {})
+        with self._lock:
+            sections = tuple(self._sections.values())
+            extra = {"text/html": html_table(sections), "text/plain": text_table(sections)}
+        return {**cast(dict[str, object], data or {}), **extra}, metadata
+
+    def close(self) -> None:
+        """End the form and free what the browser holds of it."""
+        with self._lock:
+            self._watched = False
+            self._callbacks.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+        self._edits.close()
+        super().close()

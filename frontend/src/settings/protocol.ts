@@ -1,0 +1,93 @@
+/** What the kernel and this form say to each other (`ezmsg_nb/settings_form.py`). */
+import type { Encoded } from "./encoded";
+
+export type EditState = "idle" | "pending" | "reported" | "applied" | "failed";
+
+export type ControlSpec =
+  | { c: "bool" }
+  | { c: "tristate" }
+  | {
+      c: "number";
+      whole: boolean;
+      low: number | null;
+      high: number | null;
+      limits: string;
+      step?: number | null;
+    }
+  | { c: "text"; of: "text" | "path" | "complex" | "bytes" }
+  | { c: "choice"; options: { label: string; v: Encoded }[]; open: boolean }
+  | { c: "optional"; of: ControlSpec }
+  | { c: "list"; item: ControlSpec; least: number; most: number | null }
+  | { c: "boxes"; items: ControlSpec[] }
+  | { c: "dict"; key: ControlSpec; value: ControlSpec }
+  | { c: "union"; arms: { label: string; of: ControlSpec }[] }
+  | { c: "object"; members: MemberSpec[] }
+  | { c: "typed"; words: string }
+  | { c: "array" }
+  | { c: "group" }
+  | { c: "static" };
+
+export interface MemberSpec {
+  n: string;
+  d: string | null;
+  of: ControlSpec;
+  v: Encoded;
+  given: boolean;
+}
+
+/** A field as it is built: path, name, control, type, type in words, description, why read-only. */
+export interface Node {
+  p: string;
+  n: string;
+  c: ControlSpec;
+  t: string;
+  w: string;
+  d: string | null;
+  ro: string | null;
+  kids?: Node[];
+}
+
+/** How a field stands: value, state, error, initial value (if another), value from elsewhere. */
+export interface Status {
+  p: string;
+  v: Encoded;
+  s: EditState;
+  e?: string;
+  i?: Encoded;
+  x?: Encoded;
+  unknown?: boolean;
+}
+
+export interface Section {
+  unit: string;
+  type: string;
+  ro: string | null;
+  nodes: Node[];
+  fields: Status[];
+}
+
+export type Connection = "connected" | "reconnecting" | "closed" | "lost";
+
+export interface FormData {
+  seq: number;
+  status: { state: Connection; text: string };
+  sections: Section[];
+}
+
+export interface Answer {
+  type: "answer";
+  id: number;
+  ok: boolean;
+  reason?: string;
+  field?: Status;
+}
+
+export type FromKernel =
+  | { type: "form"; seq: number; form: FormData }
+  | { type: "fields"; seq: number; units: Record<string, Status[]> }
+  | Answer;
+
+export interface FormState {
+  _protocol: number;
+  _form: FormData;
+}
