@@ -224,6 +224,7 @@ class SectionState:
             json_schema=self.source.json_schema,
             settings_class=self.source.settings_class,
             known_schemas=self.source.known_schemas,
+            initial=self.initial,
         )
         if specs == self._specs:
             return False

@@ -104,6 +104,7 @@ def build_fields(
     json_schema: object = None,
     settings_class: type | None = None,
     known_schemas: Mapping[str, object] | None = None,
+    initial: object = None,
 ) -> tuple[FieldSpec, ...]:
     """The fields of a settings type.
 
@@ -119,6 +120,9 @@ def build_fields(
         The real class, where the caller has chosen to import it.
     known_schemas
         Other schemas by settings type, for settings classes nested in this one.
+    initial
+        The structured value that the unit started with: a field that was None then may be so
+        again, also where its type doesn't say it.
 
     Returns
     -------
@@ -126,7 +130,10 @@ def build_fields(
         In the order of the schema; fields that only the value has come last.
     """
     builder = _Builder(schema, json_schema, settings_class, known_schemas or {})
-    return builder.build(value if isinstance(value, Mapping) else {})
+    return builder.build(
+        value if isinstance(value, Mapping) else {},
+        initial if isinstance(initial, Mapping) else {},
+    )
 
 
 def find_field(fields: Sequence[FieldSpec], path: str) -> FieldSpec | None:
@@ -155,7 +162,9 @@ class _Builder:
         self.real = {member.name: member for member in members_of_class(settings_class)}
         self.known_schemas = known_schemas
 
-    def build(self, value: Mapping[object, object]) -> tuple[FieldSpec, ...]:
+    def build(
+        self, value: Mapping[object, object], initial: Mapping[object, object]
+    ) -> tuple[FieldSpec, ...]:
         members = [self._member(field) for field in self.fields]
         texts = {
             str(getattr(field, "name", "")): _text(getattr(field, "field_type", None))
@@ -175,6 +184,7 @@ class _Builder:
             self._spec(
                 member,
                 value.get(member.name, MISSING),
+                initial.get(member.name, MISSING),
                 prefix="",
                 owner=self.settings_type,
                 text=texts.get(member.name),
@@ -230,6 +240,7 @@ class _Builder:
         self,
         member: Member,
         value: object,
+        initial: object,
         *,
         prefix: str,
         owner: str | None,
@@ -241,10 +252,9 @@ class _Builder:
         refined = member.type
         if value is not MISSING:
             refined = refine(refined, shown, default)
-        sloppy = member.default_known and default is None and not refined.nullable
-        if sloppy and refined.kind not in _READ_ONLY_KINDS:
+        if initial is None:
             # ``cutoff: float = None``: the author means None, whatever the annotation says.
-            refined = union_of((refined, FieldType("none")))
+            refined = refine(refined, None)
         if refined.kind == "unknown":
             refined = agrees_with_hint(hint, shown) or refined
         path = f"{prefix}{member.name}"
@@ -253,9 +263,14 @@ class _Builder:
         if group.kind == "dataclass" and value is not None:
             # A path into a field that holds None leads nowhere, so that one is set as a whole.
             inner = shown if isinstance(shown, Mapping) else {}
+            before = initial if isinstance(initial, Mapping) else {}
             children = tuple(
                 self._spec(
-                    child, inner.get(child.name, MISSING), prefix=f"{path}.", owner=group.name
+                    child,
+                    inner.get(child.name, MISSING),
+                    before.get(child.name, MISSING),
+                    prefix=f"{path}.",
+                    owner=group.name,
                 )
                 for child in group.members
             )

@@ -69,6 +69,7 @@ export function literal(value: Encoded): string {
 /** A value in running text: like `literal`, but text without quotes, and short. */
 export function words(value: Encoded): string {
   const plain = unwrapped(value);
+  if (typeof plain === "boolean") return String(plain);
   const text = plain === null ? "none" : typeof plain === "string" ? plain : literal(plain);
   if (text === "") return "(empty text)";
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;

@@ -1,5 +1,5 @@
 import { make } from "../dom";
-import { type Encoded, equal } from "../encoded";
+import { type Encoded, equal, words } from "../encoded";
 import type { Control, Host } from "./control";
 import { StaticControl } from "./static";
 
@@ -8,6 +8,7 @@ export class OptionalControl implements Control {
   readonly element: HTMLElement;
   private readonly toggle: HTMLInputElement;
   private readonly inner: Control;
+  private readonly none = make("span", { class: "said" });
   private value: Encoded = null;
   private remembered: Encoded | undefined;
   private touched = false;
@@ -35,7 +36,7 @@ export class OptionalControl implements Control {
       "aria-label": `${host.label}, set`,
     });
     this.toggle.addEventListener("change", () => this.switched(host));
-    this.element = make("div", { class: "optional" }, this.toggle, this.inner.element);
+    this.element = make("div", { class: "optional" }, this.toggle, this.inner.element, this.none);
   }
 
   show(value: Encoded): void {
@@ -87,7 +88,10 @@ export class OptionalControl implements Control {
 
   private paint(): void {
     const on = this.toggle.checked;
-    this.element.classList.toggle("off", !on);
+    this.inner.element.hidden = !on;
+    this.none.hidden = on;
+    const last = this.remembered;
+    this.none.textContent = last === undefined ? "none" : `none (was ${words(last)})`;
     this.inner.enable(this.enabled && on);
     // An object that can't be typed in can be taken away, but not given.
     const hopeless = !on && this.remembered === undefined && this.inner instanceof StaticControl;

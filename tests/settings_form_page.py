@@ -1,0 +1,142 @@
+"""The settings form in a real Chromium without Jupyter: the page's model talks to a real form.
+
+What ipykernel, the Jupyter server and anywidget do between the two is one queue here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from ezmsg_nb.front_end import bundle
+from ezmsg_nb.settings_form import SettingsForm
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+PAGE = """
+<!doctype html><meta charset="utf-8"><title>settings form</title>
+<style>
+  :root { color-scheme: light; background: #fff; }
+  :root.dark {
+    color-scheme: dark; background: #111;
+    --jp-ui-font-color1: rgba(255,255,255,.87); --jp-ui-font-color2: rgba(255,255,255,.54);
+    --jp-ui-font-color3: rgba(255,255,255,.38); --jp-border-color1: #616161;
+    --jp-border-color2: #424242; --jp-layout-color0: #111; --jp-layout-color1: #1a1a1a;
+    --jp-layout-color2: #2a2a2a; --jp-brand-color1: #64b5f6; --jp-warn-color0: #ffb74d;
+    --jp-error-color1: #ef7b7b; --jp-success-color1: #66bb6a;
+  }
+  body { margin: 12px; font: 13px system-ui, sans-serif; }
+</style>
+<div id="forms"></div>
+"""
+
+CONNECT = """
+async ([source, id, state, width]) => {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const widget = (window.loaded ??= (await import(url)).default);
+  const handlers = new Set();
+  const model = {
+    get: (name) => state[name],
+    set: (name, value) => { state[name] = value; },
+    save_changes: () => {},
+    send: (content) => { void window.toKernel(id, JSON.stringify(content)); },
+    on: (event, handler) => { if (event === "msg:custom") handlers.add(handler); },
+    off: (event, handler) => handlers.delete(handler),
+  };
+  const element = document.createElement("div");
+  element.style.width = `${width}px`;
+  element.id = `form-${id}`;
+  document.getElementById("forms").append(element);
+  const close = await widget.render({ model, el: element });
+  (window.views ??= new Map()).set(id, { handlers, close, element, model });
+}
+"""
+
+
+class FormPage:
+    """A page with forms in it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self._forms: dict[int, SettingsForm] = {}
+        self._outbox: queue.SimpleQueue[tuple[int, object]] = queue.SimpleQueue()
+        page.set_content(PAGE)
+        page.expose_function("toKernel", self._to_kernel)
+
+    def _to_kernel(self, number: int, content: str) -> None:
+        form = self._forms.get(number)
+        if form is not None:
+            form._on_message(form, json.loads(content), [])
+
+    def add(self, form: SettingsForm, *, width: int = 600) -> Locator:
+        """Show a form; the returned element is its root."""
+        number = len(self._forms) + 1
+        self._forms[number] = form
+        form.send = lambda content, buffers=None: self._outbox.put((number, content))  # type: ignore[method-assign]
+        state = form.get_state()
+        sent = {name: state[name] for name in ("_protocol", "_form")}
+        self.page.evaluate(
+            CONNECT, [bundle("settings_form").read_text("utf-8"), number, sent, width]
+        )
+        self.pump()
+        return self.page.locator(f"#form-{number}")
+
+    def pump(self, for_ms: int = 60) -> None:
+        """Carry messages in both directions for a while."""
+        waited = 0
+        while waited < for_ms:
+            while True:
+                try:
+                    number, content = self._outbox.get_nowait()
+                except queue.Empty:
+                    break
+                self.page.evaluate(
+                    "([id, content]) => views.get(id).handlers.forEach((f) => f(content, []))",
+                    [number, json.loads(json.dumps(content))],
+                )
+            self.page.wait_for_timeout(20)
+            waited += 20
+
+    def until(self, done: Any, what: str, deadline_ms: int = 5_000) -> None:
+        """Carry messages until a condition holds."""
+        waited = 0
+        while not done():
+            if waited >= deadline_ms:
+                pytest.fail(f"Not within {deadline_ms} ms: {what}", pytrace=True)
+            self.pump(40)
+            waited += 40
+
+    def picture(self, path: Path) -> Path:
+        self.page.screenshot(path=path, full_page=True)
+        return path
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    import shutil
+
+    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    assert path is not None, f"None of {', '.join(BROWSERS)} is on PATH; `make browser` adds one."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
