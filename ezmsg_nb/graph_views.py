@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from kernel_runtime.server_link import Status
 from kernel_runtime.settings.store import ReportedSettings
 
 from .form_fields import FormSection
+from .frames import units_frame
 from .settings_form import SettingsForm
 from .topology_widget import TopologyWidget, UnitState
 
@@ -82,7 +84,16 @@ class GraphViews:
             known = self.topology()
             with self._lock:
                 self._own_picture = known
-        return known._repr_mimebundle_(**kwargs)
+        shown = known._repr_mimebundle_(**kwargs)
+        data, *metadata = shown if isinstance(shown, tuple) else (shown,)
+        data = {**data, "text/html": data.get("text/html", "") + self._static_table()}
+        return (data, *metadata) if metadata else data
+
+    def _static_table(self) -> str:
+        """Status and units, for where no front end is live."""
+        units = units_frame(self._follower.topology)[["type", "process_id", "pid", "host"]]
+        status = html.escape(f"{self._graph.status}: {self._graph.status_text}")
+        return f"<p>{status}</p>{units.to_html()}"
 
     def show_unit_exit(self, exit: ProcessExit) -> None:
         """Mark the units of a process that ended, with its last words."""

@@ -78,7 +78,7 @@ class GraphFollower:
     async def start(self) -> None:
         """Read the graph once, and follow it from there."""
         await self.refresh()
-        self.settings.replace(await self.context.settings_snapshot())
+        self.settings.take_snapshot(await self.context.settings_snapshot())
         self.context.on_status(self._take_status)
         self._tasks = [
             asyncio.create_task(self._keep_refreshed(), name="follow-refresh"),
@@ -183,7 +183,7 @@ class GraphFollower:
         async for event in self.context.subscribe_settings_events():
             if isinstance(event, Resynced):
                 with contextlib.suppress(GraphError):
-                    self.settings.replace(await self.context.settings_snapshot())
+                    self.settings.take_snapshot(await self.context.settings_snapshot())
                 continue
             self.settings.record(event)
             if event.event_type.value == "INITIAL_SETTINGS":

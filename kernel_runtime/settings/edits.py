@@ -144,10 +144,13 @@ class SettingsEditor:
             self._failures_seen[unit] = (await self._ask(unit, deadline))["failed"]
         known = self._store.state(unit)
         seq_before = known.seq if known else 0
-        patched = structured_of(
-            await self._update_setting(unit, path, value, max(0.05, deadline - time.monotonic()))
-        )
-        self._store.expect_own(unit, patched)
+        patched: dict[str, Any] | None = None
+        self._store.begin_own(unit)
+        try:
+            left = max(0.05, deadline - time.monotonic())
+            patched = structured_of(await self._update_setting(unit, path, value, left))
+        finally:
+            self._store.end_own(unit, patched)
         expected = value_at(patched, path)
 
         def reported() -> bool:

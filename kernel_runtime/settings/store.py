@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ezmsg.core.graphmeta import SettingsChangedEvent, SettingsSnapshotValue
@@ -105,7 +105,8 @@ class SettingsStore:
         self._history: deque[SettingsChange] = deque(maxlen=HISTORY_LENGTH)
         self._listeners: list[Callable[[str, ReportedSettings], None]] = []
         self._waiters: set[asyncio.Event] = set()
-        self._own: dict[str, list[dict[str, Any]]] = {}
+        self._own_expected: dict[str, list[dict[str, Any]]] = {}
+        self._own_pending: dict[str, list[tuple[int, dict[str, Any]]]] = {}
 
     def state(self, unit: str) -> ReportedSettings | None:
         with self._lock:
@@ -129,11 +130,31 @@ class SettingsStore:
         """Call `listener` with unit and state, on the context's loop, at each report."""
         self._listeners.append(listener)
 
-    def expect_own(self, unit: str, structured: dict[str, Any]) -> None:
-        """Note a value that this kernel is about to see reported, to tell it from others'."""
-        self._own.setdefault(unit, []).append(structured)
+    def begin_own(self, unit: str) -> None:
+        """Note that this kernel is about to edit a unit: its event may come before the answer."""
+        self._own_pending[unit] = []
 
-    def replace(self, snapshot: Mapping[str, SettingsSnapshotValue]) -> None:
+    def end_own(self, unit: str, patched: dict[str, Any] | None) -> None:
+        """Note what the owner answered, None where the edit failed."""
+        came = self._own_pending.pop(unit, [])
+        if patched is None:
+            return
+        for seq, structured in came:
+            if structured == patched:
+                self._relabel(seq)
+                return
+        self._own_expected.setdefault(unit, []).append(patched)
+
+    def _relabel(self, seq: int) -> None:
+        with self._lock:
+            for place in range(len(self._history) - 1, -1, -1):
+                change = self._history[place]
+                if change.seq < seq:
+                    break
+                if change.seq == seq:
+                    self._history[place] = replace(change, source="this kernel")
+
+    def take_snapshot(self, snapshot: Mapping[str, SettingsSnapshotValue]) -> None:
         """Take a whole settings snapshot as the truth; units that it lacks are gone."""
         with self._lock:
             for unit in set(self._states) - set(snapshot):
@@ -164,7 +185,9 @@ class SettingsStore:
         initial: bool,
     ) -> None:
         source: ChangeSource = "elsewhere"
-        expected = self._own.get(unit, [])
+        if unit in self._own_pending:
+            self._own_pending[unit].append((event.seq, structured))
+        expected = self._own_expected.get(unit, [])
         if structured in expected:
             del expected[: expected.index(structured) + 1]
             source = "this kernel"

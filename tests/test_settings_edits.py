@@ -1,0 +1,154 @@
+"""What becomes of edits: applied in a graph of our host, reported elsewhere, or an error."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+from ezmsg.core.graphcontext import GraphContext
+from real_graphs import RunningGraph
+
+from kernel_runtime import KernelGraphContext, RequestTimeoutError, SettingsNotAppliedError
+from kernel_runtime.follower import GraphFollower
+from kernel_runtime.host import UNIT_SETTINGS, GraphHost, GraphSpec
+from kernel_runtime.settings.edits import AskUnit, EditOutcome, SettingsEditor
+
+
+async def follow(context: KernelGraphContext) -> GraphFollower:
+    follower = GraphFollower(context)
+    await follower.start()
+    return follower
+
+
+def editor_of(follower: GraphFollower, ask: AskUnit | None) -> SettingsEditor:
+    context = follower.context
+
+    async def update(unit: str, path: str, value: object, timeout: float) -> Any:
+        return await context.update_setting(unit, path, value, timeout=timeout)
+
+    return SettingsEditor(follower.settings, update, ask, str(context.address))
+
+
+@pytest.fixture
+async def hosted() -> AsyncIterator[GraphFollower]:
+    host = await asyncio.to_thread(GraphHost.start, GraphSpec(factory="host_graphs:settable"))
+    try:
+        async with KernelGraphContext(host.address) as context:
+            follower = await follow(context)
+            yield follower
+            await follower.stop()
+    finally:
+        await asyncio.to_thread(host.stop)
+
+
+def asking(follower: GraphFollower) -> AskUnit:
+    async def ask(unit: str, timeout: float) -> Mapping[str, Any]:
+        context = follower.context
+        response = await context.process_request(unit, UNIT_SETTINGS, timeout=timeout)
+        return context.decode_process_payload(response, dict)
+
+    return ask
+
+
+@pytest.mark.parametrize("unit", ["GAIN", "PUBLISHING"])
+async def test_applied_means_that_the_unit_holds_it(hosted: GraphFollower, unit: str) -> None:
+    editor = editor_of(hosted, asking(hosted))
+    assert await editor.edit(unit, "gain", 2.5) == EditOutcome("applied", 2.5)
+    assert (await asking(hosted)(unit, 1.0))["structured"]["gain"] == 2.5
+
+
+async def test_14_a_slow_handler_is_waited_for(hosted: GraphFollower) -> None:
+    editor = editor_of(hosted, asking(hosted))
+    reported: list[float] = []
+    await editor.edit("GAIN", "delay_s", 0.6)
+    started = time.monotonic()
+    outcome = await editor.edit(
+        "GAIN", "gain", 3.0, on_reported=lambda: reported.append(time.monotonic() - started)
+    )
+    assert outcome.state == "applied"
+    assert time.monotonic() - started >= 0.55
+    assert reported[0] < 0.5
+
+
+@pytest.mark.parametrize("unit", ["GAIN", "PUBLISHING"])
+async def test_14_a_raising_handler_is_an_error_with_its_words(
+    hosted: GraphFollower, unit: str
+) -> None:
+    editor = editor_of(hosted, asking(hosted))
+    await editor.edit(unit, "gain", 2.0)
+    with pytest.raises(SettingsNotAppliedError, match=r"gain -1\.0 is negative.*holds 2\.0") as bad:
+        await editor.edit(unit, "gain", -1.0)
+    assert (bad.value.unit, bad.value.field) == (unit, "gain")
+    assert "on_settings" in "".join(bad.value.__notes__)
+    assert await editor.edit(unit, "gain", 4.0) == EditOutcome("applied", 4.0)
+
+
+async def test_a_handler_longer_than_the_deadline_is_not_called_applied(
+    hosted: GraphFollower,
+) -> None:
+    editor = editor_of(hosted, asking(hosted))
+    await editor.edit("GAIN", "delay_s", 1.0, timeout=3.0)
+    started = time.monotonic()
+    with pytest.raises(SettingsNotAppliedError, match="has not finished"):
+        await editor.edit("GAIN", "gain", 7.0, timeout=0.5)
+    assert time.monotonic() - started < 0.7
+
+
+async def test_elsewhere_it_is_reported_and_not_called_applied(running_graph: RunningGraph) -> None:
+    async with KernelGraphContext(running_graph.address) as context:
+        follower = await follow(context)
+        outcome = await editor_of(follower, None).edit("GAIN", "gain", 5.0)
+        assert outcome == EditOutcome("reported", 5.0)
+        state = follower.settings.state("GAIN")
+        assert state is not None
+        assert state.structured["gain"] == 5.0
+        await follower.stop()
+
+
+async def test_quick_edits_of_several_fields_lose_none(hosted: GraphFollower) -> None:
+    editor = editor_of(hosted, asking(hosted))
+    await editor.edit("GAIN", "delay_s", 0.02)
+    for round_ in range(10):
+        gain, delay_s = float(round_ + 1), 0.02 + round_ / 1e4
+        await asyncio.gather(
+            editor.edit("GAIN", "gain", gain), editor.edit("GAIN", "delay_s", delay_s)
+        )
+        held = (await asking(hosted)("GAIN", 1.0))["structured"]
+        assert held == {"gain": gain, "delay_s": delay_s}
+
+
+async def test_an_edit_waits_its_turn_only_until_its_deadline(hosted: GraphFollower) -> None:
+    editor = editor_of(hosted, asking(hosted))
+    await editor.edit("GAIN", "delay_s", 0.8)
+    slow = asyncio.create_task(editor.edit("GAIN", "gain", 1.5))
+    await asyncio.sleep(0)
+    with pytest.raises(RequestTimeoutError, match="was not sent"):
+        await editor.edit("GAIN", "gain", 1.6, timeout=0.2)
+    assert (await slow).value == 1.5
+
+
+async def test_changes_know_who_made_them(running_graph: RunningGraph) -> None:
+    async with (
+        KernelGraphContext(running_graph.address) as context,
+        GraphContext(context.address, auto_start=False) as other,
+    ):
+        follower = await follow(context)
+        store = follower.settings
+        assert await store.wait_until(lambda: store.initial("GAIN") is not None, 2.0)
+        await editor_of(follower, None).edit("GAIN", "gain", 2.0)
+        await other.update_setting("GAIN", "label", "theirs")
+
+        def label() -> object:
+            state = store.state("GAIN")
+            return state.structured["label"] if state else None
+
+        assert await store.wait_until(lambda: label() == "theirs", 1.0)
+        changes = [change for change in store.history() if change.source != "initial"]
+        assert [(c.field, c.old, c.new, c.source) for c in changes] == [
+            ("gain", 1.0, 2.0, "this kernel"),
+            ("label", "gain", "theirs", "elsewhere"),
+        ]
+        await follower.stop()
