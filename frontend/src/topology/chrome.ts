@@ -76,21 +76,23 @@ export function fillLegend(
 
 export class StatusLine {
   readonly element = element("div", "ezn-status");
+  private readonly words = element("div", "ezn-words");
   private readonly headline = document.createElement("b");
   private readonly detail = document.createElement("span");
 
-  constructor() {
-    this.element.setAttribute("role", "status");
+  constructor(tools: HTMLElement) {
     const dot = element("i", "ezn-dot");
     dot.setAttribute("aria-hidden", "true");
-    this.element.append(dot, this.headline, this.detail);
+    this.words.append(dot, this.headline, this.detail);
+    this.words.setAttribute("role", "status");
+    this.element.append(this.words, tools);
   }
 
   /** Touches the page only where the words change: each change is read out. */
   show(headline: string, detail: string): void {
     if (this.headline.textContent !== headline) this.headline.textContent = headline;
     if (this.detail.textContent !== detail) this.detail.textContent = detail;
-    this.element.title = detail;
+    this.words.title = detail;
   }
 }
 

@@ -12,6 +12,8 @@ export interface GestureActions {
   escape(): void;
   /** The pointer went down: keys and wheel are meant for this widget now. */
   engage(): void;
+  /** A key went down inside of the widget. */
+  key(): void;
   /** The wheel turned over a widget that isn't engaged: the page scrolls, a hint says how. */
   wheelIgnored(): void;
 }
@@ -30,7 +32,7 @@ export function listen(root: HTMLElement, stage: HTMLElement, actions: GestureAc
     return { x: event.clientX - rect.left, y: event.clientY - rect.top };
   };
   const isTool = (event: Event): boolean =>
-    event.target instanceof Element && event.target.closest(".ezn-tools, .ezn-search") !== null;
+    event.target instanceof Element && event.target.closest(".ezn-search") !== null;
 
   stage.addEventListener(
     "pointerdown",
@@ -103,6 +105,7 @@ export function listen(root: HTMLElement, stage: HTMLElement, actions: GestureAc
     },
     { signal, passive: false },
   );
+  root.addEventListener("keydown", () => actions.key(), { signal, capture: true });
   root.addEventListener(
     "keydown",
     (event) => {

@@ -333,7 +333,7 @@ class DrawingBuilder {
           .map((port) => this.measure(port.label, "small")),
       );
     return Math.max(
-      this.measure(box.name, "title") + 62,
+      this.measure(box.name, "title") * 1.06 + 60,
       Math.min(this.measure(box.type, "small"), 150) + 26,
       labelWidth("west") + labelWidth("east") + 38,
     );

@@ -8,7 +8,7 @@ import type { Camera } from "./camera";
 import type { Rect } from "./layout/compose";
 import type { Point } from "./layout/types";
 import type { ProcessMark } from "./processes";
-import { formatRate, type RateTable } from "./rates";
+import { formatRate, formatShortRate, type RateTable } from "./rates";
 import {
   type Detail,
   dashSpeed,
@@ -269,7 +269,7 @@ function paintCardText(
   const font = fontOf(theme.font);
   const px = 1 / camera.scale;
   const { box, condition } = one;
-  const left = body.x + 14;
+  const left = body.x + (detail.types ? 14 : 10);
   const chips = paintChips(context, frame, one, body, detail);
   const roomy = detail.types;
   context.textBaseline = "middle";
@@ -321,7 +321,13 @@ function paintChips(
   const { theme, camera } = frame;
   const px = 1 / camera.scale;
   const size = Math.max(14, 11.5 * px);
-  if (body.width < 90 * px * 0.7 || size > body.height * 0.5) return 8;
+  if (body.width * camera.scale < 58 || size > body.height * 0.5) return 8;
+  if (!detail.types) {
+    // Rather the whole name than a letter beside a part of it.
+    context.font = fontOf(theme.font)(detail.titleSize * px, 600);
+    const room = body.width - 20 - one.marks.length * (size + 3);
+    if (context.measureText(one.box.name).width > room) return 6;
+  }
   const centre = detail.types ? body.y + 15 : body.y + body.height / 2;
   let right = body.x + body.width - 8;
   for (const mark of one.marks.slice(0, 3).reverse()) {
@@ -329,7 +335,7 @@ function paintChips(
     paintChip(context, theme, mark, right - width, centre - size / 2, width, size);
     right -= width + 3;
   }
-  if (one.box.kind === "unit" && one.box.units[0]?.dynamic && detail.types) {
+  if (one.box.kind === "unit" && one.box.units[0]?.dynamic && detail.ports) {
     paintSliders(context, theme, right - 13, centre - 5);
     right -= 16;
   }
@@ -470,12 +476,13 @@ function paintRates(
   context.textAlign = "left";
   context.textBaseline = "alphabetic";
   context.lineJoin = "round";
-  for (const { topic, at } of scene.labels) {
+  for (const { topic, at, room } of scene.labels) {
     if (at.x < shown.x || at.x > shown.x + shown.width) continue;
     if (at.y < shown.y || at.y > shown.y + shown.height) continue;
     const rate = rateOf(scene.graph, frame.rates, topic);
-    const text = formatRate(rate);
-    if (text === "") continue;
+    const fits = (text: string): boolean => context.measureText(text).width + 9 <= room;
+    const text = [formatRate(rate), formatShortRate(rate)].find((one) => one !== "" && fits(one));
+    if (text === undefined) continue;
     context.globalAlpha = frame.lit === null || frame.lit.topics.has(topic) ? 1 : DIMMED;
     const [x, y] = [at.x + 7, at.y - 4.5];
     context.lineWidth = 3 * px;

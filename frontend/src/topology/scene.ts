@@ -34,6 +34,8 @@ export interface SceneLine {
 export interface SceneLabel {
   topic: string;
   at: Point;
+  /** How far it may reach to the right. */
+  room: number;
 }
 
 export interface Scene {
@@ -89,7 +91,11 @@ export function buildScene(
         arrow: (drawing.boxes.get(stretch.to.node)?.kind ?? "group") !== "group",
         bounds: boundsOf(points),
       });
-      if (stretch.labelled) labels.set(stretch.from.port, { topic: stretch.topic, at: start });
+      if (!stretch.labelled) continue;
+      const room = Math.abs((points[1]?.x ?? start.x) - start.x);
+      const known = labels.get(stretch.from.port);
+      if (known) known.room = Math.min(known.room, room);
+      else labels.set(stretch.from.port, { topic: stretch.topic, at: start, room });
     }
   }
   return {
@@ -138,11 +144,11 @@ export interface Detail {
 
 export function detailAt(scale: number): Detail {
   return {
-    ports: scale >= 0.7,
-    types: scale >= 0.6,
+    ports: scale >= 0.62,
+    types: scale >= 0.55,
     titles: scale >= 0.3,
     rates: scale >= 0.5,
-    titleSize: Math.max(11.5, 13 * scale),
+    titleSize: Math.max(11, 13 * scale),
     smallSize: Math.max(9.5, 11 * scale),
     rateSize: Math.max(9.5, 11 * scale),
   };

@@ -32,7 +32,9 @@ export class Twin {
       const item = (event.target as HTMLElement).closest("li");
       if (item?.dataset.id !== undefined) this.activate(item.dataset.id);
     });
-    this.element.addEventListener("focusout", () => this.actions.focus(null));
+    this.element.addEventListener("focusout", (event) => {
+      if (!this.element.contains(event.relatedTarget as Node | null)) this.actions.focus(null);
+    });
   }
 
   /** Builds the tree anew, keeping which item is the current one. */
@@ -117,6 +119,11 @@ export class Twin {
   showSelected(selected: string | null): void {
     for (const [id, item] of this.items)
       item.setAttribute("aria-selected", String(id === selected));
+  }
+
+  /** The item that has, or would get, the keyboard's focus. */
+  get current(): string | null {
+    return this.element.contains(document.activeElement) ? this.active : null;
   }
 
   /** Moves the keyboard's focus to an item (the first one that was current if none is given). */

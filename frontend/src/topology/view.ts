@@ -18,7 +18,7 @@ import { fontOf, TextFitter } from "./text";
 import { Twin } from "./twin";
 import { describeStatus } from "./words";
 
-const INSETS: camera.Insets = { top: 18, right: 18, bottom: 40, left: 18 };
+const PADDING = 16;
 const HEARTBEAT_MS = 4000;
 /** The kernel answers each heartbeat; after this long it is said that it doesn't. */
 const SILENT_MS = 9000;
@@ -34,7 +34,13 @@ export class TopologyView {
   private readonly legend = element("ul", "ezn-legend");
   private readonly card = element("div", "ezn-hover");
   private readonly hint = element("div", "ezn-hint");
-  private readonly status = new StatusLine();
+  private readonly status = new StatusLine(
+    buildTools({
+      zoomIn: () => this.zoomCentre(1.25),
+      zoomOut: () => this.zoomCentre(0.8),
+      fit: () => this.fit(),
+    }),
+  );
   private readonly twin: Twin;
   private readonly lineCanvas = document.createElement("canvas");
   private readonly cardCanvas = document.createElement("canvas");
@@ -60,6 +66,7 @@ export class TopologyView {
   private laidOutAspect = 0;
   private hovered: string | null = null;
   private focused: string | null = null;
+  private byKeyboard = true;
 
   private onScreen = false;
   private visible = false;
@@ -112,17 +119,11 @@ export class TopologyView {
     }
     this.card.hidden = true;
     this.legend.setAttribute("aria-label", "Processes");
-    const tools = buildTools({
-      zoomIn: () => this.zoomCentre(1.25),
-      zoomOut: () => this.zoomCentre(0.8),
-      fit: () => this.fit(),
-    });
     this.stage.append(
       this.lineCanvas,
       this.cardCanvas,
       this.message,
       this.legend,
-      tools,
       this.card,
       this.hint,
     );
@@ -159,7 +160,8 @@ export class TopologyView {
         doubleClick: (at) => this.onDoubleClick(at),
         hover: (at) => this.onHover(at),
         escape: () => this.select(null),
-        engage: () => this.twin.focus(),
+        engage: () => this.useKeyboard(false),
+        key: () => this.useKeyboard(true),
         wheelIgnored: () => this.showHint("Click here, or hold Ctrl, to zoom with the wheel"),
       }),
     );
@@ -301,9 +303,12 @@ export class TopologyView {
 
   private layout(): void {
     if (this.width === 0) return;
+    this.marks = this.processMarks.of(this.store.graph, this.theme);
+    fillLegend(this.legend, this.marks, this.theme);
+    const insets = this.insets();
     const view = {
-      width: this.width - INSETS.left - INSETS.right,
-      height: this.height - INSETS.top - INSETS.bottom,
+      width: this.width - insets.left - insets.right,
+      height: this.height - insets.top - insets.bottom,
     };
     const chosen = this.model.get("folded");
     const known = chosen === null ? this.autoFolded : new Set(chosen);
@@ -312,8 +317,6 @@ export class TopologyView {
     this.folded = opened.folded;
     this.memory = opened.placed.memory;
     this.laidOutAspect = this.width / this.height;
-    this.marks = this.processMarks.of(this.store.graph, this.theme);
-    fillLegend(this.legend, this.marks, this.theme);
     const anchor = this.anchor();
     const { drawing, placed } = opened;
     this.scene = buildScene(drawing, placed, this.marks, this.store.conditions);
@@ -381,7 +384,13 @@ export class TopologyView {
 
   private fitNow(): void {
     if (!this.scene) return;
-    this.camera = camera.fit(this.scene, { width: this.width, height: this.height }, INSETS);
+    this.camera = camera.fit(this.scene, { width: this.width, height: this.height }, this.insets());
+  }
+
+  /** What a fitted drawing keeps free: the legend at the bottom. */
+  private insets(): camera.Insets {
+    const bottom = this.legend.offsetHeight + PADDING;
+    return { top: PADDING, right: PADDING, bottom, left: PADDING };
   }
 
   private moveCamera(next: camera.Camera): void {
@@ -419,6 +428,7 @@ export class TopologyView {
   private onClick(at: Point): void {
     const one = this.scene && boxAt(this.scene, camera.toWorld(this.camera, at));
     this.select(one?.box.kind === "unit" ? one.box.id : null);
+    if (one) this.twin.focus(one.box.id);
   }
 
   private onDoubleClick(at: Point): void {
@@ -451,13 +461,22 @@ export class TopologyView {
     placeCard(this.card, at.x, at.y, this.stage);
   }
 
+  /** The keyboard's place is marked only for who uses the keyboard. */
+  private useKeyboard(byKeyboard: boolean): void {
+    this.byKeyboard = byKeyboard;
+    this.root.dataset.keyboard = String(byKeyboard);
+    if (!byKeyboard) this.twin.focus();
+    this.onTwinFocus(byKeyboard ? this.twin.current : null);
+  }
+
   private onTwinFocus(id: string | null): void {
-    const shownByKeyboard = this.twin.element.querySelector(":focus-visible") !== null;
-    this.focused = shownByKeyboard ? id : null;
+    // Whoever comes back without the pointer comes by keyboard.
+    if (id === null && !this.root.contains(document.activeElement)) this.byKeyboard = true;
+    this.focused = this.byKeyboard ? id : null;
     const rect = this.focused === null ? undefined : this.scene?.boxes.get(this.focused)?.rect;
     if (rect) {
       const view = { width: this.width, height: this.height };
-      const next = camera.reveal(this.camera, rect, view, INSETS);
+      const next = camera.reveal(this.camera, rect, view, this.insets());
       if (next.x !== this.camera.x || next.y !== this.camera.y) this.moved = true;
       this.camera = next;
     }

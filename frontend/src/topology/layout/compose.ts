@@ -3,7 +3,8 @@
  * A pure function of its arguments; it could run in a worker as it is.
  */
 import { BOX, type Drawing, type Level } from "../levels";
-import { layoutLevel, SPACING } from "./level";
+import { backEdges } from "./layering";
+import { estimateSize, layoutLevel, SPACING } from "./level";
 import { packComponents, splitComponents } from "./pack";
 import type { LayoutNode, LevelInput, LevelLayout, LevelShape, Point } from "./types";
 
@@ -36,32 +37,22 @@ export interface LayoutMemory {
 }
 
 const GROUP_ASPECTS = [2.2, 1.2, 4];
-const MAX_BOXES_TO_TRY_ASPECTS = 150;
 /** A remembered shape is kept as long as it is at least this good against the best. */
 const KEEP_SHAPE = 0.82;
 
 export function layoutDrawing(drawing: Drawing, target: Size, memory: LayoutMemory | null): Placed {
-  const aspects =
-    drawing.boxes.size <= MAX_BOXES_TO_TRY_ASPECTS && drawing.levels.length > 1
-      ? GROUP_ASPECTS
-      : GROUP_ASPECTS.slice(0, 1);
-  let best: Placed | null = null;
-  let bestScore = 0;
-  const first = memory ? [memory.groupAspect] : [];
-  for (const aspect of [...first, ...aspects]) {
+  const remembered = memory ? [memory.groupAspect] : [];
+  const hasGroups = drawing.levels.length > 1 && drawing.boxes.size <= MANY_BOXES;
+  const aspects = [...remembered, ...GROUP_ASPECTS.slice(0, hasGroups ? undefined : 1)];
+  let best = compose(drawing, target, memory, aspects[0] ?? 1);
+  const keep = memory ? KEEP_SHAPE : 0.98;
+  for (const aspect of aspects.slice(1)) {
+    const scale = fitScale(best, target);
+    if (scale > 0.9) break;
     const placed = compose(drawing, target, memory, aspect);
-    const score = fitScale(placed, target);
-    const isRemembered = memory?.groupAspect === aspect && best === null;
-    if (best === null || score * KEEP_SHAPE > bestScore) {
-      best = placed;
-      bestScore = score;
-    } else if (!memory && score > bestScore * 1.02) {
-      best = placed;
-      bestScore = score;
-    }
-    if (isRemembered && score >= KEEP_SHAPE) break;
+    if (fitScale(placed, target) * keep > scale) best = placed;
   }
-  return best ?? compose(drawing, target, memory, GROUP_ASPECTS[0] ?? 2);
+  return best;
 }
 
 /** Scale at which a drawing fills a view, never above 1. */
@@ -163,37 +154,69 @@ function layoutOneLevel(
   const hasWest = input.nodes.some((node) => node.role === "west");
   const hasEast = input.nodes.some((node) => node.role === "east");
   const parts = hasWest || hasEast ? [input] : splitComponents(input);
-  const score = isRoot ? rootScore(target) : groupScore(groupAspect);
-  const laid = parts.map((part) => {
-    const key = `${level.collection ?? ""}/${part.nodes[0]?.id ?? ""}`;
-    const { layout, shape } = bestShape(part, memory?.shapes.get(key), memory, score);
-    next.shapes.set(key, shape);
-    for (const row of layout.order) {
-      for (const column of row) {
-        column.forEach((id, place) => {
-          next.places.set(id, place);
-        });
-      }
-    }
-    return layout;
-  });
-  const packed = packComponents(laid, isRoot ? target.width / target.height : groupAspect, 34);
+  const aspect = isRoot ? target.width / target.height : groupAspect;
+  let best: { packed: LevelLayout; shapes: [string, LevelShape][] } | null = null;
+  const splits = isRoot && parts.length > 1 && input.nodes.length <= MANY_BOXES;
+  for (const split of SPLITS.slice(0, splits ? undefined : 1)) {
+    const laid = parts.map((part) => {
+      const key = `${level.collection ?? ""}/${part.nodes[0]?.id ?? ""}`;
+      const share = sizeOf(part) / sizeOf(input);
+      const score = isRoot ? rootScore(split(target, share)) : groupScore(groupAspect);
+      return { key, ...bestShape(part, memory?.shapes.get(key), memory, score) };
+    });
+    const packed = packComponents(
+      laid.map(({ layout }) => layout),
+      aspect,
+      PART_GAP,
+    );
+    if (best && fitScale(packed, target) <= fitScale(best.packed, target) * 1.01) continue;
+    best = { packed, shapes: laid.map(({ key, shape }) => [key, shape]) };
+  }
+  const packed = best?.packed ?? packComponents([], aspect, PART_GAP);
+  for (const [key, shape] of best?.shapes ?? []) next.shapes.set(key, shape);
+  for (const column of packed.order.flat()) {
+    column.forEach((id, place) => {
+      next.places.set(id, place);
+    });
+  }
   const left = hasWest || isRoot ? 0 : BOX.groupPadding;
   return { ...packed, left };
 }
 
-type Score = (layout: LevelLayout, rows: number) => number;
+const PART_GAP = 34;
+
+/** Ways to share a view out among parts that nothing joins: side by side, stacked, in between. */
+const SPLITS: ((target: Size, share: number) => Size)[] = [
+  (target) => target,
+  (target, share) => ({ width: target.width, height: target.height * share }),
+  (target, share) => ({
+    width: target.width * Math.sqrt(share),
+    height: target.height * Math.sqrt(share),
+  }),
+  (target, share) => ({ width: target.width * share, height: target.height }),
+];
+
+function sizeOf(input: LevelInput): number {
+  return input.nodes.reduce((sum, { width, height }) => sum + (width + 80) * (height + 30), 0);
+}
+
+/** How good a size is; `crossings` is 0 where it isn't known yet. */
+type Score = (size: Size, rows: number, crossings: number) => number;
 
 const rootScore =
   (target: Size): Score =>
-  (layout, rows) =>
-    fitScale(layout, target) * (1 - 0.03 * (rows - 1)) - layout.crossings * 1e-4;
+  (size, rows, crossings) =>
+    Math.min(1, target.width / size.width, target.height / size.height) * (1 - 0.03 * (rows - 1)) -
+    crossings * 1e-4;
 
 /** Inside a group: small, of the wanted proportion, rather in one row. */
 const groupScore =
   (aspect: number): Score =>
-  (layout, rows) =>
-    (100 / Math.max(layout.width / aspect, layout.height, 1)) * (1 - 0.1 * (rows - 1));
+  (size, rows) =>
+    (100 / Math.max(size.width / aspect, size.height, 1)) * (1 - 0.1 * (rows - 1));
+
+const SHAPES_TO_TRY = 3;
+const ONE_ROW: LevelShape = { rows: 1, maxLayerHeight: Number.POSITIVE_INFINITY };
 
 function bestShape(
   input: LevelInput,
@@ -201,38 +224,37 @@ function bestShape(
   memory: LayoutMemory | null,
   score: Score,
 ): { layout: LevelLayout; shape: LevelShape } {
+  const back = backEdges(input);
   const lay = (shape: LevelShape): { layout: LevelLayout; shape: LevelShape; value: number } => {
-    const layout = layoutLevel(input, shape, memory?.places ?? null);
-    return { layout, shape, value: score(layout, layout.order.length) };
+    const layout = layoutLevel(input, back, shape, memory?.places ?? null);
+    return { layout, shape, value: score(layout, layout.order.length, layout.crossings) };
   };
-  let best = lay(remembered ?? { rows: 1, maxLayerHeight: Number.POSITIVE_INFINITY });
+  const promising = [ONE_ROW, ...candidateShapes(input)]
+    .map((shape) => ({ shape, value: score(estimateSize(input, back, shape), shape.rows, 0) }))
+    .sort((a, b) => b.value - a.value)
+    .slice(0, input.nodes.length > MANY_BOXES ? 1 : SHAPES_TO_TRY);
+  let best = remembered ? lay(remembered) : null;
   const keep = remembered ? KEEP_SHAPE : 1;
-  for (const shape of candidateShapes(input)) {
+  for (const { shape, value } of promising) {
+    // What is known to do well is kept without trying the rest.
+    if (best && value * keep <= best.value) continue;
     const tried = lay(shape);
-    if (tried.value * keep > best.value + 1e-9) best = tried;
+    if (!best || tried.value * keep > best.value + 1e-9) best = tried;
   }
-  return best;
+  return best ?? lay(ONE_ROW);
 }
 
-/** Large levels get a few shapes to choose from, small ones all that may be good. */
+const MANY_BOXES = 150;
+
 function candidateShapes(input: LevelInput): LevelShape[] {
   const boxes = input.nodes.filter((node) => node.role === "box");
-  const total = boxes.reduce((sum, node) => sum + node.height + SPACING.box, 0);
-  const unlimited = Number.POSITIVE_INFINITY;
   if (boxes.length < 3) return [];
-  const rows = boxes.length > 400 ? [2, 4] : [2, 3, 4, 5, 6];
-  const heights =
-    boxes.length > 400
-      ? [total / Math.sqrt(boxes.length / 2)]
-      : boxes.length > 8
-        ? [total / 2, total / 3, total / 4, total / 6, total / 9]
-        : [];
-  const shapes: LevelShape[] = rows.map((count) => ({ rows: count, maxLayerHeight: unlimited }));
-  for (const maxLayerHeight of heights) {
-    shapes.push({ rows: 1, maxLayerHeight });
-    if (boxes.length <= 120) {
-      for (const count of [2, 3]) shapes.push({ rows: count, maxLayerHeight });
-    }
+  const total = boxes.reduce((sum, node) => sum + node.height + SPACING.box, 0);
+  const parts = boxes.length > 8 ? [2, 3, 4, 6, 9, 14, 20] : [];
+  const rows = [2, 3, 4, 5, 6, ...(boxes.length > 30 ? [8, 10, 14] : [])];
+  const shapes: LevelShape[] = rows.map((count) => ({ ...ONE_ROW, rows: count }));
+  for (const part of parts.filter((count) => count * 2 < boxes.length)) {
+    for (const count of [1, 2, 3]) shapes.push({ rows: count, maxLayerHeight: total / part });
   }
   return shapes;
 }

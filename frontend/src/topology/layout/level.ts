@@ -3,7 +3,7 @@
  * routed at right angles through the gaps between columns and the corridors between rows, so that
  * no line ever runs through a box.
  */
-import { assignLayers, backEdges, cutRows } from "./layering";
+import { assignLayers, cutRows } from "./layering";
 import { orderRow } from "./ordering";
 import { placeRow } from "./placement";
 import { buildRow, portY, type Row, type Vertex } from "./row";
@@ -38,12 +38,36 @@ interface Detour {
   entry: { row: number; gap: number; corridor: number; y: number };
 }
 
+/** About the size that a level gets in a shape, for a small part of the work of a layout. */
+export function estimateSize(
+  input: LevelInput,
+  back: ReadonlySet<string>,
+  shape: LevelShape,
+): { width: number; height: number } {
+  const { layers, layerOf } = assignLayers(input, back, shape.maxLayerHeight, SPACING.box);
+  const starts = rowStarts(input, layers, layerOf, back, shape.rows);
+  let [width, height] = [0, 0];
+  starts.forEach((start, index) => {
+    let [rowWidth, rowHeight] = [0, 0];
+    for (const nodes of layers.slice(start, starts[index + 1])) {
+      rowWidth += Math.max(...nodes.map((node) => node.width)) + 84;
+      rowHeight = Math.max(
+        rowHeight,
+        nodes.reduce((sum, node) => sum + node.height + SPACING.box, 0),
+      );
+    }
+    width = Math.max(width, rowWidth);
+    height += rowHeight + SPACING.corridor + SPACING.track + (index > 0 ? SPACING.row : 0);
+  });
+  return { width, height };
+}
+
 export function layoutLevel(
   input: LevelInput,
+  back: ReadonlySet<string>,
   shape: LevelShape,
   previous: ReadonlyMap<string, number> | null,
 ): LevelLayout {
-  const back = backEdges(input);
   const { layers, layerOf } = assignLayers(input, back, shape.maxLayerHeight, SPACING.box);
   const starts = rowStarts(input, layers, layerOf, back, shape.rows);
   const rowOf = (layer: number): number => {
