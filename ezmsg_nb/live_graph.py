@@ -98,7 +98,7 @@ class LiveGraph:
 
     @property
     def status_text(self) -> str:
-        """The status in a sentence, with the reason where something is wrong."""
+        """What there is to say of the status: where and which, or the reason of a trouble."""
         if self._closed:
             return self._end_reason or "Closed here."
         if self.status == "reconnecting":
@@ -107,7 +107,7 @@ class LiveGraph:
                 f"The GraphServer at {self.address} does not answer; trying again. "
                 f"What is shown is from {seen}."
             )
-        return f"Connected to {self.address} (ezmsg {self.server_version})."
+        return f"{self.address}, ezmsg {self.server_version}"
 
     @property
     def server_version(self) -> str:
