@@ -219,7 +219,12 @@ class NotebookPage:
         """Run > Run All Cells, and wait until all have run."""
         self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
         self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
-        wait_for_page(self.page, lambda: self._counted() == self.cells.count(), deadline_s)
+        wait_for_page(
+            self.page,
+            lambda: bool(self.errors()) or self._counted() == self.cells.count(),
+            deadline_s,
+        )
+        assert self.errors() == []
         self.wait_until_idle(deadline_s)
 
     def _counted(self) -> int:

@@ -31,7 +31,7 @@ NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "01_quickstart.ip
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
@@ -66,8 +66,8 @@ def _field(page: NotebookPage, path: str) -> Locator:
 
 
 def _box(page: NotebookPage, path: str) -> Locator:
-    """The text box of a numeric field, which is the control itself or inside it."""
-    return _field(page, path).locator("xpath=descendant-or-self::input[not(@type='range')]").first
+    """The text box of a field."""
+    return _field(page, path).get_by_role("textbox").first
 
 
 def _rates(page: NotebookPage) -> dict[str, str]:
@@ -109,7 +109,13 @@ def _running(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def _host(lab: JupyterLab) -> psutil.Process:
-    (host,) = [p for p in _family(lab) if "kernel_runtime.host" in p.cmdline()]
+    """The host process: the child of the kernel, and itself the parent of unit processes."""
+    (kernel,) = lab.kernel_pids()
+    (host,) = [
+        child
+        for child in psutil.Process(kernel).children()
+        if "kernel_runtime.host" in child.cmdline()
+    ]
     return host
 
 
