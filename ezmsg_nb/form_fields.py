@@ -32,7 +32,8 @@ class FormSection:
     read_only_reason
         Why nothing of the unit can be edited, None where it can.
     initial
-        The structured value that counts as unchanged; ``value`` by default.
+        The structured value that counts as unchanged, or its leaves by dotted path; ``value``
+        by default.
     settings_class
         The real settings class, where the caller has chosen to import it.
     known_schemas
@@ -63,6 +64,14 @@ def with_value_at(structured: object, path: str, value: object) -> object:
     head, _, rest = path.partition(".")
     made = dict(structured) if isinstance(structured, Mapping) else {}
     made[head] = with_value_at(made.get(head), rest, value) if rest else value
+    return made
+
+
+def nested(values: Mapping[str, object]) -> object:
+    """Values by dotted path as a structured value; a structured value stays what it is."""
+    made: object = {}
+    for path, value in values.items():
+        made = with_value_at(made, path, value)
     return made
 
 
@@ -188,7 +197,7 @@ class SectionState:
         self.read_only_reason = section.read_only_reason
         self.held: object = copy.deepcopy(section.value)
         self.initial: object = copy.deepcopy(
-            section.value if section.initial is None else section.initial
+            section.value if section.initial is None else nested(section.initial)
         )
         self.fields: dict[str, FormField] = {}
         self.remembered: dict[str, Mapping[str, object]] = {}

@@ -89,7 +89,7 @@ class FormPage:
         """Show a form; the returned element is its root."""
         number = len(self._forms) + 1
         self._forms[number] = form
-        form.send = lambda content, buffers=None: self._outbox.put((number, content))  # type: ignore[method-assign]
+        form.send = lambda content, buffers=None: self._outbox.put((number, content))
         state = form.get_state()
         sent = {name: state[name] for name in ("_protocol", "_form")}
         self.page.evaluate(

@@ -90,12 +90,22 @@ class Constraints:
 NO_CONSTRAINTS: Final = Constraints()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Choice:
     """One value of a literal or enum. ``name`` is the member's name, where it is known."""
 
     value: object
     name: str | None = None
+
+    def __eq__(self, other: object) -> bool:
+        # 1, 1.0 and True are three choices.
+        if not isinstance(other, Choice):
+            return NotImplemented
+        alike = type(self.value) is type(other.value) and self.value == other.value
+        return alike and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), repr(self.value), self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +221,10 @@ def _parse(text: str, depth: int) -> FieldType:
         return unknown
     try:
         body = ast.parse(f"({cleaned}\n)", mode="eval").body
-        return _Reader(depth).read(body)
+        found = _Reader(depth).read(body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return unknown
+    return unknown if found.kind == "unknown" else found
 
 
 def union_of(types: tuple[FieldType, ...]) -> FieldType:

@@ -100,7 +100,7 @@ class _SchemaReader:
         constraints = constraints_from(limits)
         if named == "array":
             return replace(self._read_array(schema, depth), constraints=constraints)
-        if named == "object":
+        if named == "object" or "properties" in schema:
             return self._read_object(schema, depth)
         kind = _SCALARS.get(named) if isinstance(named, str) else None
         if kind is None:
