@@ -1,6 +1,5 @@
 /** What part of the drawing a view shows. World point -> screen: (world - origin) * scale. */
-import type { Size } from "./layout/compose";
-import type { Point } from "./layout/types";
+import type { Point, Size } from "./layout/types";
 
 export interface Camera {
   x: number;

@@ -1,12 +1,8 @@
 /** Which collections stand open, so that the texts can be read when the widget opens. */
 import type { Graph } from "./graph";
-import {
-  fitScale,
-  type LayoutMemory,
-  layoutDrawing,
-  type Placed,
-  type Size,
-} from "./layout/compose";
+import { type LayoutMemory, layoutDrawing, type Placed } from "./layout/compose";
+import { fitScale } from "./layout/plan";
+import type { Size } from "./layout/types";
 import { buildDrawing, type Drawing, type Measure } from "./levels";
 
 /** Below this scale, texts are more in the way than of use. */

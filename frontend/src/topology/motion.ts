@@ -1,6 +1,5 @@
 /** How boxes go from where they stood to where they stand now. */
-import type { Rect } from "./layout/compose";
-import type { Point } from "./layout/types";
+import type { Point, Rect } from "./layout/types";
 import type { Scene } from "./scene";
 
 const DURATION_MS = 260;

@@ -5,8 +5,7 @@
 import { css, mix, type Rgb, readable } from "../shared/color";
 import type { Theme } from "../shared/theme";
 import type { Camera } from "./camera";
-import type { Rect } from "./layout/compose";
-import type { Point } from "./layout/types";
+import type { Point, Rect } from "./layout/types";
 import type { ProcessMark } from "./processes";
 import { formatRate, formatShortRate, type RateTable } from "./rates";
 import {

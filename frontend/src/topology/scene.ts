@@ -1,8 +1,8 @@
 /** All that a view draws, and at which detail: no canvas, no DOM. */
 import type { Rgb } from "../shared/color";
 import type { Graph } from "./graph";
-import type { Placed, Rect } from "./layout/compose";
-import type { Point } from "./layout/types";
+import type { Placed } from "./layout/compose";
+import type { Point, Rect } from "./layout/types";
 import type { Box, Drawing, Stretch } from "./levels";
 import { type ProcessMark, processOfTopics } from "./processes";
 import type { RateTable } from "./rates";

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { demoTopology, edge, generatedTopology, topology, unit } from "../../../tests/graphs";
 import { Graph, type TopologyData } from "../graph";
 import { buildDrawing, type Drawing } from "../levels";
-import { layoutDrawing, type Placed, type Rect } from "./compose";
-import type { Point } from "./types";
+import { layoutDrawing, type Placed } from "./compose";
+import type { Point, Rect } from "./types";
 
 const VIEW = { width: 900, height: 420 };
 const measure = (text: string, style: "title" | "small"): number =>

@@ -7,6 +7,13 @@ export interface Point {
   y: number;
 }
 
+export interface Size {
+  width: number;
+  height: number;
+}
+
+export interface Rect extends Point, Size {}
+
 export interface LayoutPort {
   key: string;
   side: Side;
