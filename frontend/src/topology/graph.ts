@@ -84,6 +84,7 @@ export class Graph {
   /** Topics that are the start of an edge, in the order of the rate buffers. */
   readonly rateTopics: string[] = [];
   readonly rateIndex = new Map<string, number>();
+  private readonly inTree = new Set<string>();
 
   constructor(readonly data: TopologyData) {
     for (const process of data.processes) this.processes.set(process.id, process);
@@ -117,11 +118,21 @@ export class Graph {
       this.components.set(id, { kind: "topic", id, data: null });
       this.owners.set(topic, { component: id, port: null });
     }
-    for (const component of this.components.values()) {
-      const parent = this.parentOf(component.id);
+    for (const id of this.components.keys()) {
+      if (!this.collections.has(id)) this.placeInTree(id);
+    }
+    for (const id of this.collections.keys()) this.placeInTree(id);
+  }
+
+  /** Collections stand where their first unit does: in the order of the flow, mostly. */
+  private placeInTree(id: string): void {
+    for (const one of [...this.ancestors(id), id]) {
+      if (this.inTree.has(one)) continue;
+      this.inTree.add(one);
+      const parent = this.parentOf(one);
       const siblings = this.children.get(parent);
-      if (siblings) siblings.push(component.id);
-      else this.children.set(parent, [component.id]);
+      if (siblings) siblings.push(one);
+      else this.children.set(parent, [one]);
     }
   }
 

@@ -54,10 +54,11 @@ export function formatRate(rate: number | undefined): string {
   return `${(rate / 1e6).toFixed(1)} MHz`;
 }
 
-/** The same without its unit and with fewer digits, where there is little room: `20`, `1.9k`. */
+/** The same without its unit and with fewer digits, where there is little room: `20`, `2k`. */
 export function formatShortRate(rate: number | undefined): string {
-  const [number, unit] = formatRate(rate).split(" ");
-  if (number === undefined || unit === undefined) return "";
-  const rounded = number.length > 3 && number.includes(".") ? number.slice(0, 3) : number;
-  return `${rounded}${unit.replace("Hz", "")}`;
+  if (formatRate(rate) === "" || rate === undefined) return "";
+  if (rate > 0 && rate < 1) return "<1";
+  if (rate < 999.5) return String(Math.round(rate));
+  if (rate < 999_500) return `${Math.round(rate / 1000)}k`;
+  return `${Math.round(rate / 1e6)}M`;
 }

@@ -146,7 +146,7 @@ export function detailAt(scale: number): Detail {
   return {
     ports: scale >= 0.62,
     types: scale >= 0.55,
-    titles: scale >= 0.3,
+    titles: scale >= 0.24,
     rates: scale >= 0.5,
     titleSize: Math.max(11, 13 * scale),
     smallSize: Math.max(9.5, 11 * scale),

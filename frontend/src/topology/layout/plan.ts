@@ -82,11 +82,11 @@ export function bestPlan(
   for (const aspect of aspects) {
     for (const split of splits) {
       if (best && fitScale(best.size, target) >= 1) return best;
-      const plan = makePlan(levels, target, aspect, split, memory);
+      const plan = makePlan(levels, target, aspect, split, null);
       if (!best || fitScale(plan.size, target) * keep > fitScale(best.size, target)) best = plan;
     }
   }
-  return best ?? makePlan(levels, target, 2, WHOLE, memory);
+  return best ?? makePlan(levels, target, 2, WHOLE, null);
 }
 
 /** Scale at which a drawing fills a view, never above 1. */
@@ -169,17 +169,17 @@ function bestShape(
   remembered: LevelShape | undefined,
   score: Score,
 ): { size: Size; shape: LevelShape } {
-  let best: { size: Size; shape: LevelShape } | null = null;
-  let bestValue = 0;
-  const candidates = [...(remembered ? [remembered] : []), ONE_ROW, ...candidateShapes(part)];
-  for (const shape of candidates) {
-    const size = estimateSize(part, part.back, shape);
-    const value = score(size, shape.rows);
-    if (best && value * (remembered ? KEEP : 1) <= bestValue + 1e-9) continue;
-    best = { size, shape };
-    bestValue = value;
+  const sized = (shape: LevelShape): { size: Size; shape: LevelShape } => ({
+    size: estimateSize(part, part.back, shape),
+    shape,
+  });
+  if (remembered) return sized(remembered);
+  let best = sized(ONE_ROW);
+  for (const shape of candidateShapes(part)) {
+    const tried = sized(shape);
+    if (score(tried.size, shape.rows) > score(best.size, best.shape.rows) + 1e-9) best = tried;
   }
-  return best ?? { size: { width: 0, height: 0 }, shape: ONE_ROW };
+  return best;
 }
 
 function candidateShapes(input: LevelInput): LevelShape[] {

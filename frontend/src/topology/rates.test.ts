@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { formatRate, formatShortRate, type RatesMessage, RateTable } from "./rates";
+
+function message(sequence: number, full: boolean, revision = 3): RatesMessage {
+  return { type: "rates", revision, sequence, full };
+}
+
+/** Buffers as they come from the kernel: views somewhere in a larger buffer. */
+function buffers(indexes: number[], values: number[]): DataView[] {
+  const bytes = new ArrayBuffer(16 + indexes.length * 8);
+  const index = new DataView(bytes, 4, indexes.length * 4);
+  const value = new DataView(bytes, 8 + indexes.length * 4, indexes.length * 4);
+  indexes.forEach((at, i) => {
+    index.setUint32(i * 4, at, true);
+  });
+  values.forEach((rate, i) => {
+    value.setFloat32(i * 4, rate, true);
+  });
+  return [index, value];
+}
+
+describe("rate table", () => {
+  it("takes all rates and then what changes", () => {
+    const table = new RateTable();
+    table.reset(3, 4);
+    expect(table.apply(message(7, true), buffers([0, 1, 2], [10, 20, 30]))).toBe("applied");
+    expect([...table.values]).toEqual([10, 20, 30, Number.NaN]);
+    expect(table.apply(message(8, false), buffers([1], [Number.NaN]))).toBe("applied");
+    expect([...table.values]).toEqual([10, Number.NaN, 30, Number.NaN]);
+  });
+
+  it("notices a message that is missing, and one of another topology", () => {
+    const table = new RateTable();
+    table.reset(3, 2);
+    expect(table.apply(message(1, false), buffers([0], [1]))).toBe("gap");
+    expect(table.apply(message(1, true), buffers([0], [1]))).toBe("applied");
+    expect(table.apply(message(3, false), buffers([0], [9]))).toBe("gap");
+    expect(table.apply(message(2, false, 4), buffers([0], [9]))).toBe("stale");
+    expect(table.values[0]).toBe(1);
+  });
+
+  it("is safe against indexes and buffers that don't fit", () => {
+    const table = new RateTable();
+    table.reset(3, 1);
+    expect(table.apply(message(1, true), buffers([0, 5], [1, 2]))).toBe("applied");
+    expect([...table.values]).toEqual([1]);
+    expect(table.apply(message(2, false), [])).toBe("gap");
+  });
+});
+
+describe("rates in words", () => {
+  it.each([
+    [undefined, "", ""],
+    [Number.NaN, "", ""],
+    [0, "0 Hz", "0"],
+    [0.04, "<0.1 Hz", "<1"],
+    [9.76, "9.8 Hz", "10"],
+    [9.96, "10 Hz", "10"],
+    [512.4, "512 Hz", "512"],
+    [1953, "1.95 kHz", "2k"],
+    [31_250, "31.3 kHz", "31k"],
+    [250_000, "250 kHz", "250k"],
+    [2_500_000, "2.5 MHz", "3M"],
+  ])("%s is %j, or %j", (rate, long, short) => {
+    expect(formatRate(rate)).toBe(long);
+    expect(formatShortRate(rate)).toBe(short);
+  });
+});
