@@ -124,7 +124,7 @@ class ProcessTree:
         except ProcessLookupError:
             pass
 
-    def end(self, deadline_s: float = 5.0) -> None:
+    def end(self, deadline_s: float = 2.0) -> None:
         """End the tree in order, and what does not end by itself by SIGKILL."""
         family = self._descendants()
         for process in family:

@@ -8,10 +8,14 @@ import types
 import pytest
 
 
+def _constants_classes_functions(name: str) -> tuple[bool, bool, str]:
+    return not name.isupper(), not name[0].isupper(), name
+
+
 @pytest.mark.parametrize("name", ["ezmsg_nb", "kernel_runtime"])
 def test_all_is_sorted_and_complete(name: str) -> None:
     module = importlib.import_module(name)
-    assert list(module.__all__) == sorted(module.__all__, key=str.casefold)
+    assert list(module.__all__) == sorted(module.__all__, key=_constants_classes_functions)
     assert len(module.__all__) == len(set(module.__all__))
     public = {
         attribute
