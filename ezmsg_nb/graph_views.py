@@ -52,7 +52,7 @@ class GraphViews:
         follower.topology_listeners.append(self._show_topology)
         follower.state_listeners.append(self._show_unit_states)
         follower.rate_listeners.append(self._show_rates)
-        follower.status_listeners.append(self._show_status)
+        follower.status_listeners.append(self.show_status)
         follower.settings.on_change(self._show_settings)
 
     def topology(self, **options: Any) -> TopologyWidget:
@@ -73,7 +73,7 @@ class GraphViews:
         form.on_commit(lambda *edit: self._commit(form, *edit))
         with self._lock:
             self._forms.append(form)
-        self._show_status_in_form(form)
+        self._show_status_in(form)
         return form
 
     def display(self, **kwargs: Any) -> Any:
@@ -102,13 +102,6 @@ class GraphViews:
             for unit in exit.units:
                 self._exits[unit] = f"{exit.reason}. {last}".rstrip()
         self._show_unit_states(self._follower.unit_states)
-
-    def close(self, reason: str) -> None:
-        """Leave every widget with its last state, and with why it is no longer live."""
-        for widget in self._all_pictures():
-            widget.show_status("closed", reason)
-        for form in self._all_forms():
-            form.show_status("closed", reason)
 
     # -- what happens to the graph ------------------------------------------------------------
 
@@ -145,17 +138,14 @@ class GraphViews:
         for widget in self._all_pictures():
             widget.show_rates(measured.topics)
 
-    def _show_status(self, status: Status) -> None:
-        for widget in self._all_pictures():
+    def show_status(self, _status: Status | None = None) -> None:
+        """Say in every widget how the connection to the graph is."""
+        for widget in (*self._all_pictures(), *self._all_forms()):
             self._show_status_in(widget)
-        for form in self._all_forms():
-            self._show_status_in_form(form)
 
-    def _show_status_in(self, widget: TopologyWidget) -> None:
-        widget.show_status(self._graph.status, self._graph.status_text)
-
-    def _show_status_in_form(self, form: SettingsForm) -> None:
-        form.show_status(self._graph.status, self._graph.status_text)
+    def _show_status_in(self, widget: TopologyWidget | SettingsForm) -> None:
+        graph = self._graph
+        widget.show_status("lost" if graph.is_lost else graph.status, graph.status_text)
 
     def _show_settings(self, unit: str, state: ReportedSettings) -> None:
         for form in self._all_forms():

@@ -56,6 +56,7 @@ class LiveGraph:
         self._loop = loop
         self._host = host
         self._closed = False
+        self.is_lost = False
         self._end_reason = ""
         self._exits: list[ProcessExit] = []
         self._baseline: Counts | None = None
@@ -316,19 +317,20 @@ class LiveGraph:
         return answer
 
     def _take_host_exit(self, reason: str) -> None:
-        self._close(f"The graph's host process ended: {reason}")
+        self._close(f"The graph's host process ended: {reason.rstrip('.')}.", lost=True)
 
     def _take_unit_exit(self, exit: ProcessExit) -> None:
         self._exits.append(exit)
         self._views.show_unit_exit(exit)
 
-    def _close(self, reason: str) -> None:
+    def _close(self, reason: str, *, lost: bool = False) -> None:
         with self._lock:
             if self._closed:
                 return
             self._closed = True
+            self.is_lost = lost
             self._end_reason = reason
-        self._views.close(reason)
+        self._views.show_status()
         with contextlib.suppress(GraphError, RuntimeError):
             self._loop.run(self._detach(), timeout=3.0)
 

@@ -241,7 +241,7 @@ def test_7_the_host_dies_under_it() -> None:
     with pytest.raises(ClosedError, match="host process ended"):
         graph.units()
     assert time.monotonic() - started < 0.5
-    assert picture._status["state"] == "closed"
+    assert picture._status["state"] == "lost"
     graph.stop()
     picture.close()
 
