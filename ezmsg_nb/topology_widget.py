@@ -54,7 +54,7 @@ class TopologyWidget(anywidget.AnyWidget):
 
     _esm = traitlets.Unicode().tag(sync=True)
     _protocol = traitlets.Int(PROTOCOL).tag(sync=True)
-    _topology = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _topology = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     _status = traitlets.Dict().tag(sync=True)
     _unit_states = traitlets.Dict().tag(sync=True)
     height = traitlets.Int(420).tag(sync=True)
