@@ -41,12 +41,12 @@ export class RateTable {
   }
 }
 
-/** A rate in few characters, for a label: `9.8 Hz`, `512 Hz`, `1.95 kHz`; empty if not known. */
+/** A rate in few characters, for a label: `19.8 Hz`, `512 Hz`, `1.95 kHz`; empty if not known. */
 export function formatRate(rate: number | undefined): string {
   if (rate === undefined || !Number.isFinite(rate) || rate < 0) return "";
   if (rate === 0) return "0 Hz";
   if (rate < 0.1) return "<0.1 Hz";
-  if (rate < 9.95) return `${rate.toFixed(1)} Hz`;
+  if (rate < 99.95) return `${rate.toFixed(1)} Hz`;
   if (rate < 999.5) return `${Math.round(rate)} Hz`;
   if (rate < 9_995) return `${(rate / 1000).toFixed(2)} kHz`;
   if (rate < 99_950) return `${(rate / 1000).toFixed(1)} kHz`;

@@ -58,7 +58,7 @@ describe("accessible twin", () => {
     twin.showRates(graph, rates);
     const text = (topic: string): string | null | undefined =>
       twin.element.querySelector(`[data-rate-of="${topic}"]`)?.textContent;
-    expect(text("LP/OUTPUT_SIGNAL")).toBe("20 Hz");
+    expect(text("LP/OUTPUT_SIGNAL")).toBe("20.0 Hz");
     expect(text("CAR/OUTPUT_SIGNAL")).toBe("rate not known");
     expect(twin.element.querySelectorAll("[data-rate-of]")).toHaveLength(graph.rateTopics.length);
   });
