@@ -296,11 +296,30 @@ def _walk(boxes: Iterable[_Box]) -> Iterator[_Box]:
         yield from _walk(box.inner)
 
 
-def _letters(topology: Topology) -> dict[str, tuple[str, str]]:
-    """Process -> its letter and colour, in the order of the units."""
-    processes = dict.fromkeys(
-        unit.process_id for unit in topology.units.values() if unit.process_id is not None
+def processes_by_flow(topology: Topology) -> list[str]:
+    """Ids of the processes that run units: the one with the sources first, and so on."""
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(topology.units)
+    graph.add_edges_from(
+        (a, b) for a, b in _links_of(topology) if a in topology.units and b in topology.units
     )
+    condensed = nx.condensation(graph)
+    place = {unit: index for index, unit in enumerate(topology.units)}
+    first = {
+        node: min(place[unit] for unit in condensed.nodes[node]["members"]) for node in condensed
+    }
+    processes: dict[str, None] = {}
+    for node in nx.lexicographical_topological_sort(condensed, key=first.__getitem__):
+        for unit in sorted(condensed.nodes[node]["members"], key=place.__getitem__):
+            process = topology.units[unit].process_id
+            if process is not None:
+                processes[process] = None
+    return list(processes)
+
+
+def _letters(topology: Topology) -> dict[str, tuple[str, str]]:
+    """Process -> its letter and colour."""
+    processes = processes_by_flow(topology)
     return {
         process: (
             chr(65 + index % 26) + (str(index // 26) if index >= 26 else ""),

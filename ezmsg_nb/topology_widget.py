@@ -17,7 +17,7 @@ import numpy as np
 import traitlets
 
 from ezmsg_nb.front_end import PROTOCOL, bundle
-from ezmsg_nb.topology_picture import topology_svg, topology_text
+from ezmsg_nb.topology_picture import processes_by_flow, topology_svg, topology_text
 from kernel_runtime.model import CollectionInfo, Port, Topology, UnitInfo
 
 ConnectionState = Literal["connected", "reconnecting", "closed", "lost"]
@@ -324,6 +324,9 @@ def rate_topics(topology: Topology) -> tuple[str, ...]:
 
 def encode_topology(topology: Topology, *, revision: int) -> dict[str, object]:
     """A topology as JSON, as ``frontend/src/topology/graph.ts`` reads it."""
+    with_units = processes_by_flow(topology)
+    order = [*with_units, *(one for one in topology.processes if one not in with_units)]
+    processes = [topology.processes[one] for one in order if one in topology.processes]
     return {
         "revision": revision,
         "units": [_encode_unit(unit) for unit in topology.units.values()],
@@ -339,7 +342,7 @@ def encode_topology(topology: Topology, *, revision: int) -> dict[str, object]:
                 "host": process.host,
                 "units": list(process.units),
             }
-            for process in topology.processes.values()
+            for process in processes
         ],
         "topics": list(topology.topics),
     }

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from sample_topology import chain, demo_topology, topology, unit
 
-from ezmsg_nb.topology_picture import topology_svg, topology_text
+from ezmsg_nb.topology_picture import processes_by_flow, topology_svg, topology_text
 from kernel_runtime.model import CollectionInfo, Topology
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -152,3 +152,15 @@ def test_the_text_is_a_tree_with_targets() -> None:
     assert "  ECOG (EEGSynth) -> SLICE/INPUT_SIGNAL" in lines
     assert "    ADD (Add) [pid 4101] -> ECOG/OUTPUT_SIGNAL" in lines
     assert "  SINK (MessageCounter) [pid 4103]" in lines
+
+
+def test_processes_stand_in_the_order_of_the_flow() -> None:
+    units = [
+        unit("A_LAST", "lab.Unit", ["INPUT"], "p3"),
+        unit("B_MIDDLE", "lab.Unit", ["INPUT", "OUTPUT"], "p1"),
+        unit("C_FIRST", "lab.Unit", ["OUTPUT"], "p2"),
+        unit("D_NOWHERE", "lab.Unit", [], None),
+    ]
+    edges = [("C_FIRST/OUTPUT", "B_MIDDLE/INPUT"), ("B_MIDDLE/OUTPUT", "A_LAST/INPUT")]
+    assert processes_by_flow(topology(units, edges)) == ["p2", "p1", "p3"]
+    assert processes_by_flow(demo_topology()) == ["p1", "p2", "p3"]

@@ -50,6 +50,7 @@ export interface TopologyData {
   units: UnitData[];
   collections: CollectionData[];
   edges: EdgeData[];
+  /** In the order of the flow: the one that runs the sources first. */
   processes: ProcessData[];
   topics: string[];
 }

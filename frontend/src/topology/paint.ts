@@ -7,7 +7,7 @@ import type { Theme } from "../shared/theme";
 import type { Camera } from "./camera";
 import type { Point, Rect } from "./layout/types";
 import type { ProcessMark } from "./processes";
-import { formatRate, formatShortRate, type RateTable } from "./rates";
+import { type RateTable, rateForms } from "./rates";
 import {
   type Detail,
   dashSpeed,
@@ -480,7 +480,7 @@ function paintRates(
     if (at.y < shown.y || at.y > shown.y + shown.height) continue;
     const rate = rateOf(scene.graph, frame.rates, topic);
     const fits = (text: string): boolean => context.measureText(text).width + 9 <= room;
-    const text = [formatRate(rate), formatShortRate(rate)].find((one) => one !== "" && fits(one));
+    const text = rateForms(rate).find(fits);
     if (text === undefined) continue;
     context.globalAlpha = frame.lit === null || frame.lit.topics.has(topic) ? 1 : DIMMED;
     const [x, y] = [at.x + 7, at.y - 4.5];

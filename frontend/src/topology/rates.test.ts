@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatRate, formatShortRate, type RatesMessage, RateTable } from "./rates";
+import { formatRate, type RatesMessage, RateTable, rateForms } from "./rates";
 
 function message(sequence: number, full: boolean, revision = 3): RatesMessage {
   return { type: "rates", revision, sequence, full };
@@ -63,6 +63,6 @@ describe("rates in words", () => {
     [2_500_000, "2.5 MHz", "3M"],
   ])("%s is %j, or %j", (rate, long, short) => {
     expect(formatRate(rate)).toBe(long);
-    expect(formatShortRate(rate)).toBe(short);
+    expect(rateForms(rate).at(-1) ?? "").toBe(short);
   });
 });

@@ -54,11 +54,12 @@ export function formatRate(rate: number | undefined): string {
   return `${(rate / 1e6).toFixed(1)} MHz`;
 }
 
-/** The same without its unit and with fewer digits, where there is little room: `20`, `2k`. */
-export function formatShortRate(rate: number | undefined): string {
-  if (formatRate(rate) === "" || rate === undefined) return "";
-  if (rate > 0 && rate < 1) return "<1";
-  if (rate < 999.5) return String(Math.round(rate));
-  if (rate < 999_500) return `${Math.round(rate / 1000)}k`;
-  return `${Math.round(rate / 1e6)}M`;
+/** A rate in the room that there is: full, rounded, or without its unit: `19.8 Hz`, `20 Hz`, `20`. */
+export function rateForms(rate: number | undefined): string[] {
+  const full = formatRate(rate);
+  if (full === "" || rate === undefined) return [];
+  const unit = rate < 999.5 ? "" : rate < 999_500 ? "k" : "M";
+  const scale = { "": 1, k: 1e3, M: 1e6 }[unit];
+  const rounded = rate > 0 && rate < 1 ? "<1" : String(Math.round(rate / scale));
+  return [full, `${rounded} ${unit}Hz`, `${rounded}${unit}`];
 }

@@ -15,7 +15,7 @@ export const SPACING = {
   line: 10,
   track: 9,
   /** Room for a rate label where a line leaves its port. */
-  label: 56,
+  label: 60,
   /** Room before a port, for the head of the arrow. */
   arrow: 18,
   borderGap: 14,
@@ -46,18 +46,21 @@ export function estimateSize(
 ): { width: number; height: number } {
   const { layers, layerOf } = assignLayers(input, back, shape.maxLayerHeight, SPACING.box);
   const starts = rowStarts(input, layers, layerOf, back, shape.rows);
+  const between = SPACING.label + SPACING.track + SPACING.arrow;
   let [width, height] = [0, 0];
   starts.forEach((start, index) => {
-    let [rowWidth, rowHeight] = [0, 0];
+    const isLast = index === starts.length - 1;
+    // A row that goes on has a turn at its right, one that goes on another at its left.
+    let rowWidth = (isLast ? -between : 0) + (index > 0 ? SPACING.track + SPACING.arrow : 0);
+    let rowHeight = 0;
     for (const nodes of layers.slice(start, starts[index + 1])) {
-      rowWidth += Math.max(...nodes.map((node) => node.width)) + 84;
-      rowHeight = Math.max(
-        rowHeight,
-        nodes.reduce((sum, node) => sum + node.height + SPACING.box, 0),
-      );
+      const boxes = nodes.filter((node) => node.role === "box");
+      rowWidth += Math.max(...nodes.map((node) => node.width)) + (boxes.length > 0 ? between : 24);
+      const total = boxes.reduce((sum, node) => sum + node.height + SPACING.box, -SPACING.box);
+      rowHeight = Math.max(rowHeight, total);
     }
     width = Math.max(width, rowWidth);
-    height += rowHeight + SPACING.corridor + SPACING.track + (index > 0 ? SPACING.row : 0);
+    height += rowHeight + (isLast ? 0 : SPACING.corridor + SPACING.track + SPACING.row);
   });
   return { width, height };
 }
