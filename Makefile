@@ -61,8 +61,9 @@ browser:
 
 .PHONY: lab
 lab: .venv/$(READY) front-end
-	.venv/bin/jupyter lab $(LAB_FLAGS) $(if $(filter 0,$(shell id -u)),--allow-root) \
-		notebooks/01_quickstart.ipynb
+	.venv/bin/jupyter lab --ServerApp.root_dir=. \
+		--LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb \
+		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS)
 
 .PHONY: lint
 lint: .venv/$(READY)
