@@ -2,7 +2,6 @@
 
 # ezmsg's decorators are untyped, and it declares SETTINGS as None.
 # mypy: disallow-untyped-decorators=false, disable-error-code="assignment"
-# ruff: noqa: ASYNC220, ASYNC221, ASYNC251
 
 from __future__ import annotations
 
@@ -130,11 +129,15 @@ class Quiet(ez.Unit):
 
 
 def talkative() -> dict[str, Any]:
-    return {"components": {"TALKER": Talker(), "QUIET": Quiet()}}
+    return {"components": {"TALKER": Talker(), "QUIET": Quiet(), "STAYING": Sink()}}
 
 
 def talkative_alone() -> dict[str, Any]:
-    return {"components": {"TALKER": Talker()}}
+    talker = Talker()
+    return {
+        "components": {"TALKER": talker, "STAYING": Sink()},
+        "process_components": (talker,),
+    }
 
 
 class Flood(ez.Unit):

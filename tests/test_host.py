@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -179,6 +180,14 @@ def test_start_has_a_deadline(factory: str, words: str) -> None:
     assert time.monotonic() - began < 5.0
     assert "not up after 2 s" in str(raised.value)
     assert words in str(raised.value)
+
+
+def test_interrupt_of_a_start_leaves_nothing() -> None:
+    timer = threading.Timer(1.0, signal.raise_signal, (signal.SIGINT,))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        GraphHost.start(GraphSpec(factory="host_graphs:hanging"))
+    timer.join()
 
 
 def test_callback_after_the_end_is_called_at_once() -> None:

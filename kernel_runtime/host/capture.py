@@ -28,7 +28,7 @@ Sink = Callable[[str, str | None, str], None]
 MAX_RECORD_BYTES = 4096
 """POSIX's smallest PIPE_BUF on Linux: a write up to this size is whole or not at all."""
 
-_MAX_PARTIAL_CHARS = 3000
+_MAX_PARTIAL_CHARS = 64_000
 _MAX_TEXT_CHARS = 64_000
 _LINES_PER_S = 2_000.0
 _LINES_AT_ONCE = 5_000

@@ -52,6 +52,7 @@ class GraphHost:
         self._status: HostStatus = "running"
         self._exit_reason: str | None = None
         self._exit_callbacks: list[Callable[[str], None]] = []
+        self._unit_exits: list[ProcessExit] = []
         self._unit_exit_callbacks: list[Callable[[ProcessExit], None]] = []
         self._host = HostProcess(
             on_event=self._take_event, on_text=self._take_text, on_death=self._take_death
@@ -126,9 +127,15 @@ class GraphHost:
         _call_in_thread(callback, self._exit_reason)
 
     def on_unit_exit(self, callback: Callable[[ProcessExit], None]) -> None:
-        """Have `callback(exit)` called, in a thread, when a unit process ends unasked."""
+        """Have `callback(exit)` called, in a thread, when a unit process ends unasked.
+
+        At once for those that have ended already.
+        """
         with self._lock:
             self._unit_exit_callbacks.append(callback)
+            past = list(self._unit_exits)
+        for ended in past:
+            _call_in_thread(callback, ended)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Stop the graph and end the host; nothing of it is left on return.
@@ -233,6 +240,7 @@ class GraphHost:
         )
         with self._lock:
             self._processes.pop(ended.pid, None)
+            self._unit_exits.append(ended)
             callbacks = list(self._unit_exit_callbacks)
         for callback in callbacks:
             _call_in_thread(callback, ended)

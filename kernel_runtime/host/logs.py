@@ -21,7 +21,7 @@ from .rate_limit import RateLimit
 _PENDING_RECORDS = 5_000
 _LAST_LINES = 20
 _READ_BYTES = 1 << 16
-_PIPE_BYTES = 1 << 20
+_PIPE_BYTES = 1 << 18
 _MAX_LINE_BYTES = 4_000
 _RAW_LINES_PER_S = 2_000.0
 _RAW_LINES_AT_ONCE = 5_000
@@ -113,7 +113,7 @@ class _RecordsPipe(_Pipe):
     def take_line(self, line: bytes) -> None:
         try:
             at_s, level, unit, text, dropped = json.loads(line)
-        except ValueError:
+        except (ValueError, TypeError):
             return
         if dropped > self._dropped_before:
             self._pending.count_dropped(dropped - self._dropped_before)
@@ -171,6 +171,7 @@ class LogDrain:
 
     def follow_records(self, fd: int, source: LogSource) -> None:
         """Drain a pipe of records from now on."""
+        _widen(fd)
         self._follow(_RecordsPipe(fd, source, self._pending))
 
     def follow_raw(self, fd: int, source: LogSource, level: str) -> None:
@@ -178,7 +179,6 @@ class LogDrain:
         self._follow(_RawPipe(fd, source, self._pending, level))
 
     def _follow(self, pipe: _Pipe) -> None:
-        _widen(pipe.fd)
         self._arrivals.append(pipe)
         with contextlib.suppress(BlockingIOError):
             os.write(self._wake_writer, b"\0")
@@ -210,7 +210,10 @@ class LogDrain:
 
 
 def _widen(fd: int) -> None:
-    """Give a pipe room for a burst (Linux); the default holds some 500 lines."""
+    """Give a pipe room for a burst (Linux); the default holds some 500 lines.
+
+    Not more than that: all pipes of a user share a limit.
+    """
     try:
         import fcntl
 

@@ -30,7 +30,9 @@ def session_members(session_id: int) -> list[int]:
             fields = stat[stat.rindex(b")") + 2 :].split()
             if fields[0] in (b"Z", b"X") or int(fields[3]) != session_id:
                 continue
-            if _TRACKER_MARK in Path("/proc", entry, "cmdline").read_bytes():
+            command_line = Path("/proc", entry, "cmdline").read_bytes()
+            # A process that is on its way out has none any more.
+            if not command_line or _TRACKER_MARK in command_line:
                 continue
         except (OSError, ValueError, IndexError):
             continue

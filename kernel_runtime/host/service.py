@@ -33,7 +33,8 @@ from .spec import ProcessExit
 from .supervisor import Supervisor
 
 KERNEL_GONE_GRACE_S = 1.5
-_SERVER_STOP_S = 1.0
+_SERVER_STOP_S = 0.5
+_SIGNAL_CHECK_S = 0.2
 _LAST_EVENTS_S = 0.5
 
 
@@ -114,8 +115,10 @@ class HostService:
             address=f"{address[0]}:{address[1]}",
             processes=[[process.pid, process.name, process.units] for process in processes],
         )
-        supervisor.stop_requested.wait()
-        self._stop_runner(runner)
+        while not supervisor.stop_requested.wait(_SIGNAL_CHECK_S):
+            # A signal that another thread got is handled when this one next runs.
+            pass
+        runner.stop()
 
     def _start_server(self, address: list[Any] | None) -> tuple[str, int]:
         host, port = ("127.0.0.1", 0) if address is None else address
@@ -133,8 +136,7 @@ class HostService:
         os.environ["EZMSG_GRAPHSERVER_ADDR"] = f"{bound.host}:{bound.port}"
         return bound.host, bound.port
 
-    def _stop_runner(self, runner: GraphRunner) -> None:
-        runner.stop()
+    def _stop_server(self) -> None:
         if self._server is not None:
             # On Python 3.12 and later it waits for clients that don't leave.
             stopping = threading.Thread(target=self._server.stop, daemon=True)
@@ -215,6 +217,7 @@ class HostService:
             if not self._started and supervisor.start_failure is not None:
                 self._fail(RuntimeError(), "")
             supervisor.kill_all()
+            self._stop_server()
             self._sender.send(
                 "ended", reason=supervisor.stop_reason, in_order=supervisor.stopped_in_order
             )

@@ -10,6 +10,7 @@ import contextlib
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
@@ -25,6 +26,7 @@ _TICK_S = 0.2
 _START_FAILURE_GRACE_S = 0.5
 _COMPLETED_GRACE_S = 10.0
 _HARD_END_S = 1.0
+_CLEAN_UP_S = 2.0
 _LAST_OUTPUT_S = 0.3
 
 
@@ -59,8 +61,9 @@ class _StopPlan:
     grace_s: float
     in_order: bool
     began: float = field(default_factory=time.monotonic)
+    passed_on: bool = False
     released: bool = False
-    killed: bool = False
+    units_gone: float | None = None
 
 
 class Supervisor:
@@ -162,22 +165,29 @@ class Supervisor:
             self._wake_writer.send_bytes(b"\0")
 
     def _run(self) -> None:
-        stop_passed_on = False
-        while True:
-            self._wait()
-            for child in self._children:
-                self._follow_output(child)
-                self._read_control(child)
-                self._see_exit(child)
-            if self._plan is None:
-                self._look_for_a_reason()
-            plan = self._plan
-            if plan is None:
-                continue
-            if not stop_passed_on:
-                stop_passed_on = True
-                self._tell_all(ControlMessage.STOP)
-            self._enforce(plan)
+        try:
+            while True:
+                self._wait()
+                self._tick()
+        except Exception:
+            # Units that nobody watches would outlive the kernel: rather end them now.
+            self.request_stop(f"the host's supervisor failed:\n{traceback.format_exc()}", 0.0)
+            self._hard_end()
+
+    def _tick(self) -> None:
+        for child in self._children:
+            self._follow_output(child)
+            self._read_control(child)
+            self._see_exit(child)
+        if self._plan is None:
+            self._look_for_a_reason()
+        plan = self._plan
+        if plan is None:
+            return
+        if not plan.passed_on:
+            plan.passed_on = True
+            self._tell_all(ControlMessage.STOP)
+        self._enforce(plan)
 
     def _wait(self) -> None:
         sources: list[Any] = [self._wake_reader]
@@ -298,7 +308,11 @@ class Supervisor:
             self._tell_all(ControlMessage.RELEASE)
         if elapsed_s > plan.grace_s:
             self.kill_all()
-        if elapsed_s > plan.grace_s + _HARD_END_S:
+        if not running and plan.units_gone is None:
+            plan.units_gone = time.monotonic()
+        # What is left to do then is ezmsg's clean-up, which a wedged server can hold up.
+        done_for_s = time.monotonic() - plan.units_gone if plan.units_gone is not None else 0.0
+        if elapsed_s > plan.grace_s + _HARD_END_S or done_for_s > _CLEAN_UP_S:
             self._hard_end()
 
     def kill_all(self) -> None:
