@@ -1,28 +1,28 @@
 """A graph as a picture that needs no browser code, and as text: for exported notebooks.
 
-The order from left to right comes from networkx; one level of collections at a time, in rows
-that a page is wide enough for. Colours are such that both a white and a black page will do.
+Colours are such that both a white and a black page will do.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-import networkx as nx
-
-from kernel_runtime.model import CollectionInfo, Topology, UnitInfo
+from ezmsg_nb.picture_layout import (
+    Box,
+    boxes_of,
+    children_of,
+    links_of,
+    place_boxes,
+    processes_by_flow,
+    short_type,
+    walk,
+)
+from kernel_runtime.model import Topology
 
 _ROW_WIDTH: Final = 980.0
-_BOX_HEIGHT: Final = 46.0
-_COLUMN_GAP: Final = 44.0
-_BOX_GAP: Final = 16.0
-_ROW_GAP: Final = 34.0
-_PADDING: Final = 14.0
-_TITLE: Final = 26.0
 _LINE: Final = "#7f8a97"
 _CARD: Final = "#f8f9fb"
 _INK: Final = "#1f2933"
@@ -41,24 +41,6 @@ _PROCESS_COLORS: Final = (
 )
 
 
-@dataclass(slots=True)
-class _Box:
-    """A unit, a collection or a loose topic; ``inner`` has what is in a collection."""
-
-    id: str
-    title: str
-    subtitle: str
-    width: float
-    height: float
-    process: str | None = None
-    inner: list[_Box] = field(default_factory=list)
-    is_group: bool = False
-    x: float = 0.0
-    y: float = 0.0
-    corridor_y: float = 0.0
-    """Height of the free space below the box's row, for lines that go back to the left."""
-
-
 def topology_svg(topology: Topology) -> str:
     """Draw a graph.
 
@@ -72,10 +54,10 @@ def topology_svg(topology: Topology) -> str:
     str
         An SVG document, about 1000 px wide, of a height that the graph needs.
     """
-    boxes = _boxes_of(topology)
-    links = _links_of(topology)
-    width, height = _place(boxes, links, _ROW_WIDTH)
-    flat = {box.id: box for box in _walk(boxes)}
+    boxes = boxes_of(topology)
+    links = links_of(topology)
+    width, height = place_boxes(boxes, links, _ROW_WIDTH)
+    flat = {box.id: box for box in walk(boxes)}
     letters = _letters(topology)
     if not boxes:
         width, height = 320.0, 20.0
@@ -120,201 +102,19 @@ def topology_text(topology: Topology) -> str:
         arrow = ", ".join(dict.fromkeys(targets.get(address, ())))
         pid = getattr(component, "pid", None)
         notes = f" [pid {pid}]" if pid is not None else ""
-        kind = _short_type(component.component_type)
+        kind = short_type(component.component_type)
         lines.append(
             f"{'  ' * depth}{component.name} ({kind}){notes}{f' -> {arrow}' if arrow else ''}"
         )
-        for child in _children(topology, address):
+        for child in children_of(topology, address):
             add(child, depth + 1)
 
-    for address in _children(topology, None):
+    for address in children_of(topology, None):
         add(address, 1)
     for topic in topology.topics:
         arrow = ", ".join(targets.get(topic, ()))
         lines.append(f"  {topic} (topic){f' -> {arrow}' if arrow else ''}")
     return "\n".join(lines)
-
-
-def _children(topology: Topology, parent: str | None) -> list[str]:
-    """Addresses directly in a collection; what names an unknown collection is at the root."""
-    known = topology.collections
-    components: list[UnitInfo | CollectionInfo] = [*known.values(), *topology.units.values()]
-    return [
-        one.address
-        for one in components
-        if (one.collection if one.collection in known else None) == parent
-    ]
-
-
-def _boxes_of(topology: Topology) -> list[_Box]:
-    def box(address: str) -> _Box:
-        unit = topology.units.get(address)
-        if unit is not None:
-            kind = _short_type(unit.component_type)
-            return _Box(
-                address, unit.name, kind, _width_of(unit.name, kind), _BOX_HEIGHT, unit.process_id
-            )
-        collection = topology.collections[address]
-        inner = [box(child) for child in _children(topology, address)]
-        kind = _short_type(collection.component_type)
-        return _Box(address, collection.name, kind, 0, 0, inner=inner, is_group=True)
-
-    loose = {edge.from_topic for edge in topology.edges if edge.from_unit is None}
-    loose |= {edge.to_topic for edge in topology.edges if edge.to_unit is None}
-    loose |= set(topology.topics)
-    boxes = [box(address) for address in _children(topology, None)]
-    boxes += [
-        _Box(topic, topic, "topic", _width_of(topic, "topic"), _BOX_HEIGHT)
-        for topic in sorted(loose)
-    ]
-    return boxes
-
-
-def _links_of(topology: Topology) -> list[tuple[str, str]]:
-    """Lines between boxes: edges that pass borders of collections are followed to their ends."""
-    following: dict[str, list[str]] = {}
-    owner: dict[str, str] = {}
-    into: set[str] = set()
-    for edge in topology.edges:
-        following.setdefault(edge.from_topic, []).append(edge.to_topic)
-        owner[edge.from_topic] = edge.from_unit or edge.from_topic
-        owner[edge.to_topic] = edge.to_unit or edge.to_topic
-        into.add(edge.to_topic)
-    borders = set(topology.collections)
-    links: dict[tuple[str, str], None] = {}
-    for start in following:
-        if owner[start] in borders and start in into:
-            continue
-        waiting, seen = [*following[start]], {start}
-        while waiting:
-            topic = waiting.pop(0)
-            if topic in seen:
-                continue
-            seen.add(topic)
-            passes_on = following.get(topic, []) if owner[topic] in borders else []
-            if passes_on:
-                waiting += passes_on
-            else:
-                links[owner[start], owner[topic]] = None
-    return list(links)
-
-
-def _place(
-    boxes: Sequence[_Box], links: Iterable[tuple[str, str]], max_width: float
-) -> tuple[float, float]:
-    """Place boxes, and what is in them, from (0, 0) on; gives the size that they take."""
-    all_links = list(links)
-    for box in boxes:
-        if box.is_group:
-            width, height = _place(box.inner, all_links, max_width - 2 * _PADDING)
-            for inner in _walk(box.inner):
-                inner.x += _PADDING
-                inner.y += _TITLE
-                inner.corridor_y += _TITLE
-            box.width = max(width + 2 * _PADDING, _width_of(box.title, box.subtitle))
-            box.height = _TITLE + max(height, 8) + _PADDING
-    columns = _columns(boxes, all_links)
-    x = y = widest = 0.0
-    row: list[_Box] = []
-    for column in [*columns, None]:
-        column_width = max((box.width for box in column), default=0.0) if column else 0.0
-        if column is None or (row and x + column_width > max_width):
-            row_height = _settle_row(row, y)
-            widest = max(widest, x - _COLUMN_GAP)
-            y += row_height + _ROW_GAP
-            x, row = 0.0, []
-        if column is None:
-            break
-        _stack(column, x, column_width)
-        row += column
-        x += column_width + _COLUMN_GAP
-    return max(widest, 0.0), max(y - _ROW_GAP, 0.0)
-
-
-def _stack(column: Sequence[_Box], x: float, width: float) -> None:
-    y = 0.0
-    for box in column:
-        _move(box, x + (width - box.width) / 2, y)
-        y += box.height + _BOX_GAP
-
-
-def _settle_row(row: Sequence[_Box], y: float) -> float:
-    """Centre the columns of a row on each other; gives the row's height."""
-    bottoms: dict[float, float] = {}
-    centres = {id(box): box.x + box.width / 2 for box in row}
-    for box in row:
-        centre = centres[id(box)]
-        bottoms[centre] = max(bottoms.get(centre, 0.0), box.y + box.height)
-    height = max(bottoms.values(), default=0.0)
-    for box in row:
-        _move(box, 0, y + (height - bottoms[centres[id(box)]]) / 2)
-        box.corridor_y = y + height + _ROW_GAP / 2
-        for inner in _walk(box.inner):
-            if inner.corridor_y <= 0:
-                inner.corridor_y = box.corridor_y
-    return height
-
-
-def _columns(boxes: Sequence[_Box], links: Sequence[tuple[str, str]]) -> list[list[_Box]]:
-    """Boxes by their place in the flow; cycles count as one place."""
-    level_of = {inner.id: box.id for box in boxes for inner in [box, *_walk(box.inner)]}
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from(box.id for box in boxes)
-    for a, b in links:
-        start, end = level_of.get(a), level_of.get(b)
-        if start is not None and end is not None and start != end:
-            graph.add_edge(start, end)
-    condensed = nx.condensation(graph)
-    by_id = {box.id: box for box in boxes}
-    place = {box.id: index for index, box in enumerate(boxes)}
-    columns: list[list[_Box]] = []
-    height_of: dict[str, float] = {}
-    for generation in nx.topological_generations(condensed):
-        ids = [member for node in generation for member in condensed.nodes[node]["members"]]
-
-        def wanted(member: str) -> tuple[float, int]:
-            before = [height_of[a] for a in graph.predecessors(member) if a in height_of]
-            return (sum(before) / len(before) if before else math.inf, place[member])
-
-        ids.sort(key=wanted)
-        for index, member in enumerate(ids):
-            height_of[member] = index - (len(ids) - 1) / 2
-        columns.append([by_id[member] for member in ids])
-    return columns
-
-
-def _move(box: _Box, dx: float, dy: float) -> None:
-    for one in [box, *_walk(box.inner)]:
-        one.x += dx
-        one.y += dy
-        one.corridor_y += dy
-
-
-def _walk(boxes: Iterable[_Box]) -> Iterator[_Box]:
-    for box in boxes:
-        yield box
-        yield from _walk(box.inner)
-
-
-def processes_by_flow(topology: Topology) -> list[str]:
-    """Ids of the processes that run units: the one with the sources first, and so on."""
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from(topology.units)
-    graph.add_edges_from(
-        (a, b) for a, b in _links_of(topology) if a in topology.units and b in topology.units
-    )
-    condensed = nx.condensation(graph)
-    place = {unit: index for index, unit in enumerate(topology.units)}
-    first = {
-        node: min(place[unit] for unit in condensed.nodes[node]["members"]) for node in condensed
-    }
-    processes: dict[str, None] = {}
-    for node in nx.lexicographical_topological_sort(condensed, key=first.__getitem__):
-        for unit in sorted(condensed.nodes[node]["members"], key=place.__getitem__):
-            process = topology.units[unit].process_id
-            if process is not None:
-                processes[process] = None
-    return list(processes)
 
 
 def _letters(topology: Topology) -> dict[str, tuple[str, str]]:
@@ -329,7 +129,7 @@ def _letters(topology: Topology) -> dict[str, tuple[str, str]]:
     }
 
 
-def _draw_card(box: _Box, letters: Mapping[str, tuple[str, str]]) -> str:
+def _draw_card(box: Box, letters: Mapping[str, tuple[str, str]]) -> str:
     letter, color = letters.get(box.process or "", ("", "#9aa5b1"))
     x, y, width, height = box.x, box.y, box.width, box.height
     parts = [
@@ -351,7 +151,7 @@ def _draw_card(box: _Box, letters: Mapping[str, tuple[str, str]]) -> str:
     return f"<g><title>{escape(box.id)}</title>{''.join(parts)}</g>"
 
 
-def _draw_group(box: _Box) -> str:
+def _draw_group(box: Box) -> str:
     return (
         f'<rect x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{box.height:g}" rx="9" '
         f'fill="#808a96" fill-opacity="0.1" stroke="{_LINE}" stroke-opacity="0.6"/>'
@@ -359,11 +159,11 @@ def _draw_group(box: _Box) -> str:
     )
 
 
-def _turns(start: _Box, end: _Box) -> bool:
+def _turns(start: Box, end: Box) -> bool:
     return end.x - (start.x + start.width) < 12
 
 
-def _draw_link(start: _Box, end: _Box) -> str:
+def _draw_link(start: Box, end: Box) -> str:
     x1, y1 = start.x + start.width, start.y + start.height / 2
     x2, y2 = end.x, end.y + end.height / 2
     if not _turns(start, end):
@@ -423,13 +223,3 @@ def _text(
         f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{fill}"{bold}{middle}>'
         f"{escape(text)}</text>"
     )
-
-
-def _short_type(name: str) -> str:
-    bare = name.removeprefix("<class '").removesuffix("'>").partition("[")[0]
-    return bare.replace(":", ".").rpartition(".")[2]
-
-
-def _width_of(title: str, subtitle: str) -> float:
-    """About what the texts take; fonts aren't known here, so rather more than less."""
-    return math.ceil(max(104.0, 9.8 * len(title) + 46, 6.6 * len(subtitle) + 26))

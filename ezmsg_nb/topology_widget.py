@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import anywidget
@@ -17,14 +17,13 @@ import numpy as np
 import traitlets
 
 from ezmsg_nb.front_end import PROTOCOL, bundle
-from ezmsg_nb.topology_picture import processes_by_flow, topology_svg, topology_text
-from kernel_runtime.model import CollectionInfo, Port, Topology, UnitInfo
+from ezmsg_nb.outbox import Outbox
+from ezmsg_nb.topology_encoding import encode_topology, rate_topics
+from ezmsg_nb.topology_picture import topology_svg, topology_text
+from kernel_runtime.model import Topology
 
 ConnectionState = Literal["connected", "reconnecting", "closed", "lost"]
 UnitState = Literal["ok", "dead", "stale", "slow"]
-
-MIN_INTERVAL_S: Final = 0.1
-"""Least time between two messages of a kind to the browser."""
 
 VIEW_EXPIRY_S: Final = 12.0
 """A visible view says so every 4 s; one that has been silent for this long is gone."""
@@ -74,8 +73,8 @@ class TopologyWidget(anywidget.AnyWidget):
         self._views: dict[str, float] = {}
         self._expiry: threading.Timer | None = None
         self._is_closed = False
-        self._topology_outbox = _Outbox(self._send_topology)
-        self._rates_outbox = _Outbox(self._send_rates)
+        self._topology_outbox = Outbox(self._send_topology)
+        self._rates_outbox = Outbox(self._send_rates)
         if topology is not None:
             self._revision = 1
             self._rate_topics = rate_topics(topology)
@@ -270,117 +269,6 @@ class TopologyWidget(anywidget.AnyWidget):
             if watched:
                 self._start_expiry()
         self.set_trait("watching", watched)
-
-
-class _Outbox:
-    """Calls a function soon, but never more often than every ``MIN_INTERVAL_S``.
-
-    Of several posts in that time, one call is made at the end: with what is newest then.
-    """
-
-    def __init__(self, send: Callable[[], None]) -> None:
-        self._send = send
-        self._lock = threading.Lock()
-        self._sent_at = float("-inf")
-        self._timer: threading.Timer | None = None
-        self._is_closed = False
-
-    def post(self) -> None:
-        with self._lock:
-            if self._timer is not None or self._is_closed:
-                return
-            wait = self._sent_at + MIN_INTERVAL_S - time.monotonic()
-            if wait > 0:
-                self._timer = threading.Timer(wait, self._flush)
-                self._timer.daemon = True
-                self._timer.start()
-                return
-            self._sent_at = time.monotonic()
-        self._send()
-
-    def close(self) -> None:
-        with self._lock:
-            self._is_closed = True
-            timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-
-    def _flush(self) -> None:
-        with self._lock:
-            if self._is_closed:
-                return
-            self._timer = None
-            self._sent_at = time.monotonic()
-        self._send()
-
-
-def rate_topics(topology: Topology) -> tuple[str, ...]:
-    """Topics at the start of an edge, each once, in the order of the edges.
-
-    The browser derives the same order from the same edges; rates are sent by place in it.
-    """
-    return tuple(dict.fromkeys(edge.from_topic for edge in topology.edges))
-
-
-def encode_topology(topology: Topology, *, revision: int) -> dict[str, object]:
-    """A topology as JSON, as ``frontend/src/topology/graph.ts`` reads it."""
-    with_units = processes_by_flow(topology)
-    order = [*with_units, *(one for one in topology.processes if one not in with_units)]
-    processes = [topology.processes[one] for one in order if one in topology.processes]
-    return {
-        "revision": revision,
-        "units": [_encode_unit(unit) for unit in topology.units.values()],
-        "collections": [_encode_collection(one) for one in topology.collections.values()],
-        "edges": [
-            {"from": edge.from_topic, "to": edge.to_topic, "owners": list(edge.owners)}
-            for edge in topology.edges
-        ],
-        "processes": [
-            {
-                "id": process.process_id,
-                "pid": process.pid,
-                "host": process.host,
-                "units": list(process.units),
-            }
-            for process in processes
-        ],
-        "topics": list(topology.topics),
-    }
-
-
-def _encode_unit(unit: UnitInfo) -> dict[str, object]:
-    return {
-        "id": unit.address,
-        "name": unit.name,
-        "type": unit.component_type,
-        "collection": unit.collection,
-        "process": unit.process_id,
-        "dynamic": unit.dynamic_settings,
-        "tasks": list(unit.tasks),
-        "ports": [_encode_port(port, unit.settings_topic) for port in unit.ports],
-    }
-
-
-def _encode_collection(collection: CollectionInfo) -> dict[str, object]:
-    return {
-        "id": collection.address,
-        "name": collection.name,
-        "type": collection.component_type,
-        "collection": collection.collection,
-        "ports": [_encode_port(port, None) for port in collection.ports],
-    }
-
-
-def _encode_port(port: Port, settings_topic: str | None) -> dict[str, object]:
-    return {
-        "name": port.name,
-        "topic": port.topic,
-        "direction": port.direction,
-        "type": port.msg_type,
-        "leaky": port.leaky,
-        "settings": port.topic == settings_topic,
-        "relay": port.relay,
-    }
 
 
 def _known(rate: float | None) -> float:

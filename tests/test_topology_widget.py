@@ -16,7 +16,9 @@ from sample_topology import chain, demo_topology
 
 from ezmsg_nb import front_end, topology_widget
 from ezmsg_nb.front_end import PROTOCOL, MissingBundleError
-from ezmsg_nb.topology_widget import MIN_INTERVAL_S, TopologyWidget, rate_topics
+from ezmsg_nb.outbox import MIN_INTERVAL_S
+from ezmsg_nb.topology_encoding import rate_topics
+from ezmsg_nb.topology_widget import TopologyWidget
 from kernel_runtime.model import Topology
 
 

@@ -1,0 +1,233 @@
+"""Where everything in the static picture of a graph stands.
+
+The order from left to right comes from networkx; one level of collections at a time, in rows
+that a page is wide enough for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import networkx as nx
+
+from kernel_runtime.model import CollectionInfo, Topology, UnitInfo
+
+_BOX_HEIGHT: Final = 46.0
+_COLUMN_GAP: Final = 44.0
+_BOX_GAP: Final = 16.0
+_ROW_GAP: Final = 34.0
+_PADDING: Final = 14.0
+_TITLE: Final = 26.0
+
+
+@dataclass(slots=True)
+class Box:
+    """A unit, a collection or a loose topic; ``inner`` has what is in a collection."""
+
+    id: str
+    title: str
+    subtitle: str
+    width: float
+    height: float
+    process: str | None = None
+    inner: list[Box] = field(default_factory=list)
+    is_group: bool = False
+    x: float = 0.0
+    y: float = 0.0
+    corridor_y: float = 0.0
+    """Height of the free space below the box's row, for lines that go back to the left."""
+
+
+def boxes_of(topology: Topology) -> list[Box]:
+    def box(address: str) -> Box:
+        unit = topology.units.get(address)
+        if unit is not None:
+            kind = short_type(unit.component_type)
+            return Box(
+                address, unit.name, kind, _width_of(unit.name, kind), _BOX_HEIGHT, unit.process_id
+            )
+        collection = topology.collections[address]
+        inner = [box(child) for child in children_of(topology, address)]
+        kind = short_type(collection.component_type)
+        return Box(address, collection.name, kind, 0, 0, inner=inner, is_group=True)
+
+    loose = {edge.from_topic for edge in topology.edges if edge.from_unit is None}
+    loose |= {edge.to_topic for edge in topology.edges if edge.to_unit is None}
+    loose |= set(topology.topics)
+    boxes = [box(address) for address in children_of(topology, None)]
+    boxes += [
+        Box(topic, topic, "topic", _width_of(topic, "topic"), _BOX_HEIGHT)
+        for topic in sorted(loose)
+    ]
+    return boxes
+
+
+def links_of(topology: Topology) -> list[tuple[str, str]]:
+    """Lines between boxes: edges that pass borders of collections are followed to their ends."""
+    following: dict[str, list[str]] = {}
+    owner: dict[str, str] = {}
+    into: set[str] = set()
+    for edge in topology.edges:
+        following.setdefault(edge.from_topic, []).append(edge.to_topic)
+        owner[edge.from_topic] = edge.from_unit or edge.from_topic
+        owner[edge.to_topic] = edge.to_unit or edge.to_topic
+        into.add(edge.to_topic)
+    borders = set(topology.collections)
+    links: dict[tuple[str, str], None] = {}
+    for start in following:
+        if owner[start] in borders and start in into:
+            continue
+        waiting, seen = [*following[start]], {start}
+        while waiting:
+            topic = waiting.pop(0)
+            if topic in seen:
+                continue
+            seen.add(topic)
+            passes_on = following.get(topic, []) if owner[topic] in borders else []
+            if passes_on:
+                waiting += passes_on
+            else:
+                links[owner[start], owner[topic]] = None
+    return list(links)
+
+
+def place_boxes(
+    boxes: Sequence[Box], links: Iterable[tuple[str, str]], max_width: float
+) -> tuple[float, float]:
+    """Place boxes, and what is in them, from (0, 0) on; gives the size that they take."""
+    all_links = list(links)
+    for box in boxes:
+        if box.is_group:
+            width, height = place_boxes(box.inner, all_links, max_width - 2 * _PADDING)
+            for inner in walk(box.inner):
+                inner.x += _PADDING
+                inner.y += _TITLE
+                inner.corridor_y += _TITLE
+            box.width = max(width + 2 * _PADDING, _width_of(box.title, box.subtitle))
+            box.height = _TITLE + max(height, 8) + _PADDING
+    columns = _columns(boxes, all_links)
+    x = y = widest = 0.0
+    row: list[Box] = []
+    for column in [*columns, None]:
+        column_width = max((box.width for box in column), default=0.0) if column else 0.0
+        if column is None or (row and x + column_width > max_width):
+            row_height = _settle_row(row, y)
+            widest = max(widest, x - _COLUMN_GAP)
+            y += row_height + _ROW_GAP
+            x, row = 0.0, []
+        if column is None:
+            break
+        _stack(column, x, column_width)
+        row += column
+        x += column_width + _COLUMN_GAP
+    return max(widest, 0.0), max(y - _ROW_GAP, 0.0)
+
+
+def _stack(column: Sequence[Box], x: float, width: float) -> None:
+    y = 0.0
+    for box in column:
+        _move(box, x + (width - box.width) / 2, y)
+        y += box.height + _BOX_GAP
+
+
+def _settle_row(row: Sequence[Box], y: float) -> float:
+    """Centre the columns of a row on each other; gives the row's height."""
+    bottoms: dict[float, float] = {}
+    centres = {id(box): box.x + box.width / 2 for box in row}
+    for box in row:
+        centre = centres[id(box)]
+        bottoms[centre] = max(bottoms.get(centre, 0.0), box.y + box.height)
+    height = max(bottoms.values(), default=0.0)
+    for box in row:
+        _move(box, 0, y + (height - bottoms[centres[id(box)]]) / 2)
+        box.corridor_y = y + height + _ROW_GAP / 2
+        for inner in walk(box.inner):
+            if inner.corridor_y <= 0:
+                inner.corridor_y = box.corridor_y
+    return height
+
+
+def _columns(boxes: Sequence[Box], links: Sequence[tuple[str, str]]) -> list[list[Box]]:
+    """Boxes by their place in the flow; cycles count as one place."""
+    level_of = {inner.id: box.id for box in boxes for inner in [box, *walk(box.inner)]}
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(box.id for box in boxes)
+    for a, b in links:
+        start, end = level_of.get(a), level_of.get(b)
+        if start is not None and end is not None and start != end:
+            graph.add_edge(start, end)
+    condensed = nx.condensation(graph)
+    by_id = {box.id: box for box in boxes}
+    place = {box.id: index for index, box in enumerate(boxes)}
+    columns: list[list[Box]] = []
+    height_of: dict[str, float] = {}
+    for generation in nx.topological_generations(condensed):
+        ids = [member for node in generation for member in condensed.nodes[node]["members"]]
+
+        def wanted(member: str) -> tuple[float, int]:
+            before = [height_of[a] for a in graph.predecessors(member) if a in height_of]
+            return (sum(before) / len(before) if before else math.inf, place[member])
+
+        ids.sort(key=wanted)
+        for index, member in enumerate(ids):
+            height_of[member] = index - (len(ids) - 1) / 2
+        columns.append([by_id[member] for member in ids])
+    return columns
+
+
+def _move(box: Box, dx: float, dy: float) -> None:
+    for one in [box, *walk(box.inner)]:
+        one.x += dx
+        one.y += dy
+        one.corridor_y += dy
+
+
+def walk(boxes: Iterable[Box]) -> Iterator[Box]:
+    for box in boxes:
+        yield box
+        yield from walk(box.inner)
+
+
+def processes_by_flow(topology: Topology) -> list[str]:
+    """Ids of the processes that run units: the one with the sources first, and so on."""
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(topology.units)
+    graph.add_edges_from(
+        (a, b) for a, b in links_of(topology) if a in topology.units and b in topology.units
+    )
+    condensed = nx.condensation(graph)
+    place = {unit: index for index, unit in enumerate(topology.units)}
+    first = {
+        node: min(place[unit] for unit in condensed.nodes[node]["members"]) for node in condensed
+    }
+    processes: dict[str, None] = {}
+    for node in nx.lexicographical_topological_sort(condensed, key=first.__getitem__):
+        for unit in sorted(condensed.nodes[node]["members"], key=place.__getitem__):
+            process = topology.units[unit].process_id
+            if process is not None:
+                processes[process] = None
+    return list(processes)
+
+
+def children_of(topology: Topology, parent: str | None) -> list[str]:
+    """Addresses directly in a collection; what names an unknown collection is at the root."""
+    known = topology.collections
+    components: list[UnitInfo | CollectionInfo] = [*known.values(), *topology.units.values()]
+    return [
+        one.address
+        for one in components
+        if (one.collection if one.collection in known else None) == parent
+    ]
+
+
+def short_type(name: str) -> str:
+    bare = name.removeprefix("<class '").removesuffix("'>").partition("[")[0]
+    return bare.replace(":", ".").rpartition(".")[2]
+
+
+def _width_of(title: str, subtitle: str) -> float:
+    """About what the texts take; fonts aren't known here, so rather more than less."""
+    return math.ceil(max(104.0, 9.8 * len(title) + 46, 6.6 * len(subtitle) + 26))

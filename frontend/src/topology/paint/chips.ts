@@ -1,0 +1,80 @@
+/** The small signs in the corner of a card. */
+import { css, mix, readable } from "../../shared/color";
+import type { Theme } from "../../shared/theme";
+import type { Rect } from "../layout/types";
+import type { ProcessMark } from "../processes";
+import type { Detail, SceneBox } from "../scene";
+import { fontOf } from "../text";
+import type { Frame } from "./frame";
+
+/** The letters of its processes and the sign for dynamic settings; gives the room they take. */
+export function paintChips(
+  context: CanvasRenderingContext2D,
+  frame: Frame,
+  one: SceneBox,
+  body: Rect,
+  detail: Detail,
+): number {
+  const { theme, camera } = frame;
+  const px = 1 / camera.scale;
+  const size = Math.max(14, 11.5 * px);
+  if (body.width * camera.scale < 58 || size > body.height * 0.5) return 8;
+  if (!detail.types) {
+    // Rather the whole name than a letter beside a part of it.
+    context.font = fontOf(theme.font)(detail.titleSize * px, 600);
+    const room = body.width - 20 - one.marks.length * (size + 3);
+    if (context.measureText(one.box.name).width > room) return 6;
+  }
+  const centre = detail.types ? body.y + 15 : body.y + body.height / 2;
+  let right = body.x + body.width - 8;
+  for (const mark of one.marks.slice(0, 3).reverse()) {
+    const width = size * (mark.letter.length > 1 ? 1.5 : 1);
+    paintChip(context, theme, mark, right - width, centre - size / 2, width, size);
+    right -= width + 3;
+  }
+  if (one.box.kind === "unit" && one.box.units[0]?.dynamic && detail.ports) {
+    paintSliders(context, theme, right - 13, centre - 5);
+    right -= 16;
+  }
+  return body.x + body.width - right + 3;
+}
+
+function paintChip(
+  context: CanvasRenderingContext2D,
+  theme: Theme,
+  mark: ProcessMark,
+  x: number,
+  y: number,
+  width: number,
+  size: number,
+): void {
+  context.beginPath();
+  context.roundRect(x, y, width, size, size * 0.28);
+  context.fillStyle = css(mix(theme.card, mark.color, 0.2));
+  context.fill();
+  context.font = fontOf(theme.font)(size * 0.72, 600);
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillStyle = css(readable(mark.color, mix(theme.card, mark.color, 0.2)));
+  context.fillText(mark.letter, x + width / 2, y + size / 2 + size * 0.04);
+}
+
+/** Two sliders: this unit's settings can be changed while it runs. */
+function paintSliders(context: CanvasRenderingContext2D, theme: Theme, x: number, y: number): void {
+  context.lineWidth = 1.1;
+  context.strokeStyle = css(mix(theme.card, theme.muted, 0.8));
+  context.fillStyle = css(theme.card);
+  for (const [row, knob] of [
+    [2.5, 7.5],
+    [7.5, 3.5],
+  ] as const) {
+    context.beginPath();
+    context.moveTo(x, y + row);
+    context.lineTo(x + 11, y + row);
+    context.stroke();
+    context.beginPath();
+    context.arc(x + knob, y + row, 1.9, 0, Math.PI * 2);
+    context.fill();
+    context.stroke();
+  }
+}

@@ -1,0 +1,59 @@
+/** What a view draws at one moment, and what both canvases need for it. */
+import type { Theme } from "../../shared/theme";
+import type { Camera } from "../camera";
+import type { Rect } from "../layout/types";
+import type { RateTable } from "../rates";
+import type { Scene, SceneLine } from "../scene";
+
+/** What a view draws at one moment. */
+export interface Frame {
+  scene: Scene;
+  camera: Camera;
+  theme: Theme;
+  rates: RateTable;
+  /** px on the screen. */
+  width: number;
+  height: number;
+  pixelRatio: number;
+  /** Seconds; moves the dashes. */
+  time: number;
+  moving: boolean;
+  /** Lines fade in while boxes are on their way. */
+  lineAlpha: number;
+  selected: string | null;
+  hovered: string | null;
+  focused: string | null;
+  /** Boxes and lines outside of it are dimmed; null for none. */
+  lit: { boxes: ReadonlySet<string>; topics: ReadonlySet<string> } | null;
+  /** Box id -> 0..1, how new it still looks. */
+  fresh: ReadonlyMap<string, number>;
+}
+
+/** Corner of a box, in the drawing's units. */
+export const RADIUS = 7;
+export const DIMMED = 0.22;
+
+export function begin(context: CanvasRenderingContext2D, frame: Frame): void {
+  const { camera, pixelRatio } = frame;
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, frame.width * pixelRatio, frame.height * pixelRatio);
+  const scale = camera.scale * pixelRatio;
+  context.setTransform(scale, 0, 0, scale, -camera.x * scale, -camera.y * scale);
+}
+
+export function shownWorld({ camera, width, height }: Frame, margin: number): Rect {
+  return {
+    x: camera.x - margin,
+    y: camera.y - margin,
+    width: width / camera.scale + 2 * margin,
+    height: height / camera.scale + 2 * margin,
+  };
+}
+
+export function isLit(frame: Frame, box: string): boolean {
+  return frame.lit === null || frame.lit.boxes.has(box);
+}
+
+export function isLineLit(frame: Frame, line: SceneLine): boolean {
+  return frame.lit === null || frame.lit.topics.has(line.stretch.topic);
+}
