@@ -23,7 +23,7 @@ from kernel_runtime.settings.schema import MISSING
 from kernel_runtime.settings.values import coerce
 
 ConnectionState = Literal["connected", "reconnecting", "closed", "lost"]
-CommitCallback = Callable[[str, str, object], None]
+CommitCallback = Callable[[str, str, object], object]
 
 SHORTEST_PAUSE_S: Final = 0.1
 """Least time between two messages of changes to the browser."""

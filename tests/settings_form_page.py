@@ -22,6 +22,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 BROWSER_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--in-process-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -124,7 +125,8 @@ class FormPage:
             waited += 40
 
     def picture(self, path: Path) -> Path:
-        self.page.screenshot(path=path, full_page=True)
+        # Given a path, playwright would write it on a thread that outlives the test.
+        path.write_bytes(self.page.screenshot(full_page=True))
         return path
 
 
@@ -137,6 +139,10 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
         try:
+            # Its helper processes start with the first page, and belong to it, not to a test.
+            first = browser.new_page()
+            first.set_content(PAGE)
+            first.screenshot()
             yield browser
         finally:
             browser.close()

@@ -3,6 +3,7 @@ import { protocolMismatch } from "../shared/protocol";
 import { FormClient } from "./client";
 import { make } from "./dom";
 import type { FormData, FormState, Status } from "./protocol";
+import type { FieldRow } from "./row";
 import { SectionView } from "./section";
 
 /** From this many fields on there is a box to search them. */
@@ -100,6 +101,7 @@ export class FormView {
   private build(form: FormData): void {
     const before = new Map(this.views.map((view) => [view.unit, view]));
     const alone = form.sections.length === 1;
+    let focused: FieldRow | null = null;
     this.views = form.sections.map((section) => {
       const view = new SectionView(
         section,
@@ -109,13 +111,15 @@ export class FormView {
       );
       view.setOpen(this.opened.get(section.unit) ?? form.sections.length <= OPEN_UNITS);
       const old = before.get(section.unit);
-      if (old !== undefined) view.adopt(old);
+      if (old !== undefined) focused = view.adopt(old) ?? focused;
       return view;
     });
+    for (const old of before.values()) old.retire();
     this.sections.replaceChildren(...this.views.map((view) => view.element));
     const fields = form.sections.reduce((sum, section) => sum + section.fields.length, 0);
     this.search.hidden = fields < SEARCH_FROM && form.sections.length <= OPEN_UNITS;
     this.filter();
+    (focused as FieldRow | null)?.focus();
   }
 
   private update(unit: string, statuses: Status[]): void {

@@ -18,7 +18,7 @@ function addStyle(element: HTMLElement): void {
 
 function render({ model, el }: RenderContext<FormState>): Cleanup {
   const form = new FormView(model);
-  el.append(form.element);
+  el.append(Object.assign(form.element, { read: () => form.read() }));
   addStyle(el);
   return () => {
     form.close();

@@ -28,6 +28,8 @@ export class FieldRow {
   /** The value that the control was last given. */
   private shown: Encoded;
   private typed = false;
+  private retired = false;
+  private drawing = false;
   private sending = 0;
   private live = true;
   private quiet: ReturnType<typeof setTimeout> | undefined;
@@ -70,13 +72,15 @@ export class FieldRow {
     this.element.append(line);
     if (this.kids !== null) this.element.append(this.kids);
     this.name.title = this.explanation();
-    line.addEventListener("focusout", (event) => this.left(line, event));
+    this.control.element.addEventListener("focusout", (event) => this.left(event));
+    // Before the focus leaves the control, so that leaving it does nothing else first.
+    this.back.addEventListener("pointerdown", (event) => event.preventDefault());
     line.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || (!this.typed && this.status.s !== "failed")) return;
       event.stopPropagation();
       this.revert();
     });
-    this.control.show(status.v);
+    this.draw(status.v);
     this.paint();
   }
 
@@ -107,26 +111,35 @@ export class FieldRow {
     this.take(status, mine);
   }
 
-  /** The form was built anew around this field: keep what was typed and not sent. */
+  /** This row is about to be taken away: losing the focus is no decision then. */
+  retire(): void {
+    this.retired = true;
+  }
+
+  /** The form was built anew around this field: keep what was typed, and the focus. */
   adopt(old: FieldRow): void {
-    if (!old.typed || !equal(old.shown, this.shown)) return;
-    // The control may be another one now; only text that it takes over survives.
-    const read = old.control.read();
-    if (this.control.fits(read)) {
-      this.control.show(read);
-      this.typed = true;
+    const alike = JSON.stringify(old.node.c) === JSON.stringify(this.node.c);
+    if (alike && (old.typed || old.focused)) {
+      this.draw(old.control.read());
+      this.shown = old.shown;
+      this.typed = old.typed;
       this.paint();
     }
+  }
+
+  get focused(): boolean {
+    return hasFocus(this.control.element);
+  }
+
+  focus(): void {
+    this.control.focus();
   }
 
   private take(status: Status, mine: boolean): void {
     const outside = !mine && !equal(status.v, this.shown);
     this.status = status;
-    const held = this.typed || (outside && hasFocus(this.control.element));
-    if (!held && !equal(status.v, this.shown)) {
-      this.control.show(status.v);
-      this.shown = status.v;
-    }
+    const held = this.typed || (outside && this.focused);
+    if (!held && !equal(status.v, this.shown)) this.draw(status.v);
     this.paint();
   }
 
@@ -141,9 +154,10 @@ export class FieldRow {
     this.paint();
   }
 
-  private left(line: HTMLElement, event: FocusEvent): void {
-    if (event.relatedTarget instanceof globalThis.Node && line.contains(event.relatedTarget))
-      return;
+  private left(event: FocusEvent): void {
+    const next = event.relatedTarget;
+    const inside = next instanceof globalThis.Node && this.control.element.contains(next);
+    if (inside || this.drawing || this.retired) return;
     if (this.changedElsewhere !== undefined) {
       // Not sent over somebody else's change without a word: the note offers both.
       if (!this.typed) this.revert();
@@ -198,9 +212,16 @@ export class FieldRow {
       const { e: _error, ...rest } = this.status;
       this.status = { ...rest, s: "idle" };
     }
-    this.control.show(this.status.v);
-    this.shown = this.status.v;
+    this.draw(this.status.v);
     this.paint();
+  }
+
+  /** Give the control a value. What has the focus in it may go, which is no decision. */
+  private draw(value: Encoded): void {
+    this.drawing = true;
+    this.control.show(value);
+    this.shown = value;
+    this.drawing = false;
   }
 
   private explanation(): string {
@@ -240,8 +261,12 @@ export class FieldRow {
     if (elsewhere !== undefined) {
       note.classList.add("elsewhere");
       note.replaceChildren(`changed elsewhere: ${words(elsewhere)}`);
-      if (state !== "pending") note.append(this.action("Take it", () => this.revert()));
-      if (this.typed) note.append(this.action("Keep mine", () => this.commit()));
+      if (this.typed && state !== "pending") {
+        note.append(
+          this.action("Take it", () => this.revert()),
+          this.action("Keep mine", () => this.commit()),
+        );
+      }
     } else if (state === "failed") {
       note.classList.add("failed");
       note.replaceChildren(status.e ?? "This was refused.");
@@ -263,7 +288,6 @@ export class FieldRow {
 
   private action(text: string, action: () => void): HTMLButtonElement {
     const button = make("button", { type: "button", class: "action" }, text);
-    // Before the focus leaves the control, so that leaving it does nothing else first.
     button.addEventListener("pointerdown", (event) => event.preventDefault());
     button.addEventListener("click", action);
     return button;

@@ -72,14 +72,27 @@ export class SectionView {
     this.paintCount();
   }
 
-  /** The form was built anew: keep what was typed in this unit. */
-  adopt(old: SectionView): void {
-    if (!old.built) return;
+  /** This view is about to be taken away. */
+  retire(): void {
+    for (const row of this.rows) row.retire();
+  }
+
+  /**
+   * The form was built anew: keep what was typed in this unit.
+   *
+   * Returns the row that takes over the focus, if the old view had it.
+   */
+  adopt(old: SectionView): FieldRow | null {
+    if (!old.built) return null;
     if (!this.built) this.build();
+    let focused: FieldRow | null = null;
     for (const [path, row] of this.byPath) {
       const before = old.byPath.get(path);
-      if (before !== undefined) row.adopt(before);
+      if (before === undefined) continue;
+      row.adopt(before);
+      if (before.focused) focused = row;
     }
+    return focused;
   }
 
   /** Show only fields that a search finds; whether there are any. */

@@ -6,12 +6,19 @@ import type { MakeControl } from "./sequence";
 
 type Pair = readonly [Encoded, Encoded];
 
+interface Entry {
+  readonly key: Control;
+  readonly value: Control;
+  readonly row: HTMLElement;
+  readonly remover: HTMLButtonElement;
+}
+
 /** An editor of a dict: a row per key. It is sent as a whole. */
 export class DictControl implements Control {
   readonly element: HTMLElement;
   private readonly rows = make("div", { class: "items" });
   private readonly adder: HTMLButtonElement;
-  private pairs: { key: Control; value: Control }[] = [];
+  private entries: Entry[] = [];
   private value: Encoded = null;
   private shown: readonly Pair[] = [];
   private enabled = true;
@@ -34,8 +41,18 @@ export class DictControl implements Control {
   show(value: Encoded): void {
     this.value = value;
     this.shown = isDict(value) ? value.v : [];
-    this.pairs = this.shown.map((pair, index) => this.make(pair, index));
-    this.draw();
+    // Controls that are there stay, so that the focus stays in them.
+    for (const entry of this.entries.splice(this.shown.length)) entry.row.remove();
+    this.shown.forEach((pair, index) => {
+      const entry = this.entries[index];
+      if (entry === undefined) {
+        this.append(this.make(pair, index));
+      } else {
+        entry.key.show(pair[0]);
+        entry.value.show(pair[1]);
+      }
+    });
+    this.paint();
   }
 
   clear(): void {
@@ -43,7 +60,7 @@ export class DictControl implements Control {
   }
 
   read(): Encoded {
-    const read = this.pairs.map(({ key, value }): Pair => [key.read(), value.read()]);
+    const read = this.entries.map(({ key, value }): Pair => [key.read(), value.read()]);
     const same =
       read.length === this.shown.length &&
       read.every(([key, value], index) => {
@@ -55,19 +72,19 @@ export class DictControl implements Control {
 
   enable(on: boolean): void {
     this.enabled = on;
-    this.draw();
+    this.paint();
   }
 
   focus(): void {
-    if (this.pairs[0] === undefined) this.adder.focus();
-    else this.pairs[0].value.focus();
+    if (this.entries[0] === undefined) this.adder.focus();
+    else this.entries[0].value.focus();
   }
 
   fits(value: Encoded): boolean {
     return isDict(value);
   }
 
-  private make(pair: Pair | undefined, index: number): { key: Control; value: Control } {
+  private make(pair: Pair | undefined, index: number): Entry {
     const key = this.makeControl(this.spec.key, within(this.host, `key ${index + 1}`));
     const value = this.makeControl(this.spec.value, within(this.host, `value ${index + 1}`));
     if (pair === undefined) {
@@ -77,41 +94,42 @@ export class DictControl implements Control {
       key.show(pair[0]);
       value.show(pair[1]);
     }
-    return { key, value };
+    const remover = signButton("×", "Remove this entry", () => this.remove(entry));
+    const colon = make("span", { class: "colon" }, ":");
+    const row = make("div", { class: "item entry" }, key.element, colon, value.element, remover);
+    const entry: Entry = { key, value, row, remover };
+    return entry;
   }
 
-  private draw(): void {
-    const rows = this.pairs.map((pair) => {
-      pair.key.enable(this.enabled);
-      pair.value.enable(this.enabled);
-      const remove = signButton("×", "Remove this entry", () => this.remove(pair));
-      remove.disabled = !this.enabled;
-      return make(
-        "div",
-        { class: "item entry" },
-        pair.key.element,
-        make("span", { class: "colon" }, ":"),
-        pair.value.element,
-        remove,
-      );
-    });
-    this.rows.replaceChildren(...rows);
-    this.element.classList.toggle("empty", rows.length === 0);
+  private paint(): void {
+    for (const { key, value, remover } of this.entries) {
+      key.enable(this.enabled);
+      value.enable(this.enabled);
+      remover.disabled = !this.enabled;
+    }
+    this.element.classList.toggle("empty", this.entries.length === 0);
     this.adder.disabled = !this.enabled;
   }
 
+  private append(entry: Entry): void {
+    this.entries.push(entry);
+    this.rows.append(entry.row);
+  }
+
   private add(): void {
-    const pair = this.make(undefined, this.pairs.length);
-    this.pairs.push(pair);
-    this.draw();
-    pair.key.focus();
+    const entry = this.make(undefined, this.entries.length);
+    this.append(entry);
+    this.paint();
+    entry.key.focus();
     this.host.edited();
   }
 
-  private remove(pair: { key: Control; value: Control }): void {
-    this.pairs.splice(this.pairs.indexOf(pair), 1);
+  private remove(entry: Entry): void {
+    this.entries.splice(this.entries.indexOf(entry), 1);
+    this.paint();
+    // Before its place goes, so that leaving the dict is still noticed.
     this.adder.focus();
-    this.draw();
+    entry.row.remove();
     this.host.edited();
   }
 }

@@ -7,14 +7,20 @@ export type MakeControl = (spec: ControlSpec, host: Host) => Control;
 
 const INLINE = ["number", "text", "typed", "choice"];
 
+interface Item {
+  readonly control: Control;
+  readonly row: HTMLElement;
+  readonly remover: HTMLButtonElement;
+}
+
 /** An editor of a list, tuple or set: one control per item. It is sent as a whole. */
 export class ListControl implements Control {
   readonly element: HTMLElement;
-  private readonly items: HTMLElement;
+  private readonly rows: HTMLElement;
   private readonly adder: HTMLButtonElement;
-  private controls: Control[] = [];
+  private items: Item[] = [];
   private value: Encoded = null;
-  private shown: Encoded[] = [];
+  private shown: readonly Encoded[] = [];
   private enabled = true;
 
   constructor(
@@ -22,20 +28,26 @@ export class ListControl implements Control {
     private readonly host: Host,
     private readonly makeControl: MakeControl,
   ) {
-    this.items = make("div", { class: "items", role: "list" });
+    this.rows = make("div", { class: "items", role: "list" });
     this.adder = signButton("+", "Add an item", () => this.add());
     this.adder.classList.add("add");
     const inline = INLINE.includes(spec.item.c);
-    this.element = make("div", { class: inline ? "list inline" : "list" }, this.items, this.adder);
+    this.element = make("div", { class: inline ? "list inline" : "list" }, this.rows, this.adder);
     this.element.setAttribute("role", "group");
     this.element.setAttribute("aria-label", host.label);
   }
 
   show(value: Encoded): void {
     this.value = value;
-    this.shown = isSequence(value) ? [...value.v] : [];
-    this.controls = this.shown.map((item, index) => this.make(item, index));
-    this.draw();
+    this.shown = isSequence(value) ? value.v : [];
+    // Controls that are there stay, so that the focus stays in them.
+    for (const item of this.items.splice(this.shown.length)) item.row.remove();
+    this.shown.forEach((shown, index) => {
+      const item = this.items[index];
+      if (item !== undefined) item.control.show(shown);
+      else this.append(this.make(shown, index));
+    });
+    this.paint();
   }
 
   clear(): void {
@@ -43,7 +55,7 @@ export class ListControl implements Control {
   }
 
   read(): Encoded {
-    const items = this.controls.map((control) => control.read());
+    const items = this.items.map(({ control }) => control.read());
     const same =
       items.length === this.shown.length &&
       items.every((item, index) => equal(item, this.shown[index] ?? null));
@@ -53,11 +65,12 @@ export class ListControl implements Control {
 
   enable(on: boolean): void {
     this.enabled = on;
-    this.draw();
+    this.paint();
   }
 
   focus(): void {
-    (this.controls[0] ?? { focus: () => this.adder.focus() }).focus();
+    if (this.items[0] === undefined) this.adder.focus();
+    else this.items[0].control.focus();
   }
 
   fits(value: Encoded): boolean {
@@ -66,53 +79,56 @@ export class ListControl implements Control {
     return value.v.every((item) => probe.fits(item));
   }
 
-  private make(item: Encoded | undefined, index: number): Control {
+  private make(value: Encoded | undefined, index: number): Item {
     const control = this.makeControl(this.spec.item, within(this.host, `item ${index + 1}`));
-    if (item === undefined) control.clear();
-    else control.show(item);
-    return control;
+    if (value === undefined) control.clear();
+    else control.show(value);
+    const remover = signButton("×", "Remove this item", () => this.remove(item));
+    const row = make("div", { class: "item", role: "listitem" }, control.element, remover);
+    const item: Item = { control, row, remover };
+    control.element.addEventListener("keydown", (event) => {
+      if (event.key !== "Backspace" || (event.target as HTMLTextAreaElement).value !== "") return;
+      event.preventDefault();
+      this.remove(item);
+    });
+    return item;
   }
 
-  private draw(): void {
-    const rows = this.controls.map((control) => {
-      control.enable(this.enabled);
-      const remove = signButton("×", "Remove this item", () => this.remove(control));
-      remove.disabled = !this.enabled;
-      const row = make("div", { class: "item", role: "listitem" }, control.element, remove);
-      control.element.addEventListener("keydown", (event) => {
-        const target = event.target as HTMLTextAreaElement;
-        if (event.key === "Backspace" && target.value === "") {
-          event.preventDefault();
-          this.remove(control);
-        }
-      });
-      return row;
-    });
-    this.items.replaceChildren(...rows);
-    this.element.classList.toggle("empty", rows.length === 0);
+  // Rows are added and taken away, never moved: moving would take the focus from what is in them.
+  private paint(): void {
+    const { enabled, items } = this;
+    for (const { control, remover } of items) {
+      control.enable(enabled);
+      remover.disabled = !enabled;
+    }
+    this.element.classList.toggle("empty", items.length === 0);
     const { most } = this.spec;
-    this.adder.disabled = !this.enabled || (most !== null && rows.length >= most);
+    this.adder.disabled = !enabled || (most !== null && items.length >= most);
+  }
+
+  private append(item: Item): void {
+    this.items.push(item);
+    this.rows.append(item.row);
   }
 
   private add(): void {
-    const control = this.make(undefined, this.controls.length);
-    this.controls.push(control);
-    this.draw();
-    control.focus();
+    const item = this.make(undefined, this.items.length);
+    this.append(item);
+    this.paint();
+    item.control.focus();
     this.host.edited();
   }
 
-  private remove(control: Control): void {
-    const index = this.controls.indexOf(control);
+  private remove(item: Item): void {
+    const index = this.items.indexOf(item);
     if (index < 0 || !this.enabled) return;
-    this.controls.splice(index, 1);
+    this.items.splice(index, 1);
+    this.paint();
     // The focus moves on before its place goes, so that leaving the list is still noticed.
-    const next = this.controls[index] ?? this.controls[index - 1];
+    const next = this.items[index] ?? this.items[index - 1];
     if (next === undefined) this.adder.focus();
-    else next.focus();
-    this.draw();
-    if (next === undefined) this.adder.focus();
-    else next.focus();
+    else next.control.focus();
+    item.row.remove();
     this.host.edited();
   }
 }

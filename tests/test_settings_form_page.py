@@ -1,0 +1,600 @@
+"""The settings form in a real browser: typing, committing, refusing, outside changes, keys."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+from settings_form_page import FormPage, chromium
+from test_settings_form import SCHEMA, VALUE
+from test_settings_schema import make_field, schema_of
+
+from ezmsg_nb.form_fields import FormSection
+from ezmsg_nb.settings_form import SettingsForm
+
+pytestmark = pytest.mark.browser
+
+KINDS = schema_of(
+    make_field("gain", "float", bounds=(0.0, 10.0)),
+    make_field("cutoff", "float | None"),
+    make_field("invert", "bool | None"),
+    make_field("on", "bool"),
+    make_field("name", "str | None"),
+    make_field("mode", "typing.Literal['fast', 'slow', 'off']"),
+    make_field("sizes", "tuple[int, ...]"),
+    make_field("band", "tuple[float, float]"),
+    make_field("bands", "list[tuple[float, float]] | None"),
+    make_field("labels", "dict[str, float]"),
+    make_field("scale", "float | list[float]"),
+    make_field("anything", "typing.Any"),
+    make_field("kernel", "numpy.ndarray"),
+    make_field("strategy", "Strategy"),
+    make_field("text", "str"),
+    make_field("inner", "package.Inner"),
+)
+KIND_VALUES: dict[str, Any] = {
+    "gain": 2.5,
+    "cutoff": None,
+    "invert": None,
+    "on": True,
+    "name": None,
+    "mode": "fast",
+    "sizes": [1, 2],
+    "band": [1.0, 40.0],
+    "bands": [[1.0, 2.0]],
+    "labels": {"a": 1.0},
+    "scale": 1.0,
+    "anything": None,
+    "kernel": "array([1., 0.])",
+    "strategy": "now",
+    "text": "two\nlines",
+    "inner": {"order": 4, "axis": None},
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 700, "height": 900})
+    made = context.new_page()
+    errors: list[str] = []
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    yield made
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def form_page(page: Page) -> FormPage:
+    return FormPage(page)
+
+
+@pytest.fixture
+def form() -> Iterator[SettingsForm]:
+    made = SettingsForm([FormSection("LP", SCHEMA, VALUE)])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def kinds() -> Iterator[SettingsForm]:
+    made = SettingsForm.from_schema(KINDS, KIND_VALUES)
+    yield made
+    made.close()
+
+
+def row(page: Page | Locator, path: str) -> Locator:
+    return page.locator(f"[data-field='{path}']").first
+
+
+def box(page: Page | Locator, path: str) -> Locator:
+    return row(page, path).locator("textarea, input[type=text]").first
+
+
+def note(page: Page, path: str) -> Locator:
+    return page.locator(f"[data-reason-for='{path}']")
+
+
+def value_is(form_page: FormPage, form: SettingsForm, path: str, value: object) -> None:
+    def there() -> bool:
+        found = form.fields[path].value
+        return type(found) is type(value) and found == value
+
+    form_page.until(there, f"{path} is {value!r}, and not {form.fields[path].value!r}")
+    form_page.pump()
+
+
+def test_enter_commits(form_page: FormPage, form: SettingsForm) -> None:
+    form_page.add(form)
+    page = form_page.page
+    box(page, "cutoff").fill("12")
+    assert form.value["cutoff"] == 30.0
+    expect(note(page, "cutoff")).to_contain_text("Enter applies")
+    box(page, "cutoff").press("Enter")
+    value_is(form_page, form, "cutoff", 12.0)
+    expect(box(page, "cutoff")).to_have_value("12.0")
+    expect(box(page, "cutoff")).to_be_focused()
+    expect(note(page, "cutoff")).to_be_empty()
+
+
+def test_leaving_commits(form_page: FormPage, form: SettingsForm) -> None:
+    form_page.add(form)
+    box(form_page.page, "order").fill("6")
+    box(form_page.page, "order").press("Tab")
+    value_is(form_page, form, "order", 6)
+
+
+def test_escape_reverts(form_page: FormPage, form: SettingsForm) -> None:
+    form_page.add(form)
+    page = form_page.page
+    box(page, "order").fill("6")
+    box(page, "order").press("Escape")
+    expect(box(page, "order")).to_have_value("4")
+    box(page, "order").press("Tab")
+    form_page.pump()
+    assert form.value == VALUE
+
+
+def test_a_bad_value_is_refused_beside_the_field(form_page: FormPage, form: SettingsForm) -> None:
+    form_page.add(form)
+    page = form_page.page
+    box(page, "order").fill("2.7")
+    box(page, "order").press("Enter")
+    form_page.until(lambda: form.fields["order"].state == "failed", "it is refused")
+    form_page.pump()
+    expect(row(page, "order")).to_have_attribute("data-state", "failed")
+    expect(note(page, "order")).to_contain_text("takes a whole number, not 2.7")
+    # What was typed stays to be mended; what holds is said, and one key away.
+    expect(box(page, "order")).to_have_value("2.7")
+    expect(note(page, "order")).to_contain_text("Back to 4")
+    box(page, "order").press("Tab")
+    form_page.pump()
+    expect(note(page, "order")).to_contain_text("takes a whole number")
+    note(page, "order").get_by_role("button").click()
+    form_page.pump()
+    expect(box(page, "order")).to_have_value("4")
+    expect(note(page, "order")).to_be_empty()
+    assert form.fields["order"].error is None
+    assert form.value == VALUE
+
+
+def test_pending_reported_applied_failed(form_page: FormPage, form: SettingsForm) -> None:
+    release = threading.Event()
+    form.on_commit(lambda *_edit: release.wait(10))
+    form_page.add(form)
+    page = form_page.page
+    box(page, "cutoff").fill("5")
+    box(page, "cutoff").press("Enter")
+    form_page.until(lambda: form.fields["cutoff"].state == "pending", "it is pending")
+    form_page.pump(120)
+    expect(row(page, "cutoff")).to_have_attribute("data-state", "pending")
+    expect(row(page, "cutoff")).to_contain_text("pending")
+    for state in ("reported", "applied"):
+        form.set_state("LP", "cutoff", state)
+        form_page.pump(200)
+        expect(row(page, "cutoff")).to_have_attribute("data-state", state)
+        expect(row(page, "cutoff")).to_contain_text(state)
+    expect(box(page, "cutoff")).to_have_value("5.0")
+    release.set()
+    release.clear()
+    form.set_value("LP", {**VALUE, "cutoff": 5.0})
+    box(page, "cutoff").fill("6")
+    box(page, "cutoff").press("Enter")
+    form_page.until(lambda: form.fields["cutoff"].state == "pending", "it is pending")
+    form.set_state("LP", "cutoff", "failed", "LP raised ValueError: no")
+    release.set()
+    form_page.pump(200)
+    expect(row(page, "cutoff")).to_have_attribute("data-state", "failed")
+    expect(note(page, "cutoff")).to_contain_text("LP raised ValueError: no")
+    expect(box(page, "cutoff")).to_have_value("5.0")
+
+
+def test_an_outside_change_appears(form_page: FormPage, form: SettingsForm) -> None:
+    form_page.add(form)
+    form.set_value(
+        "LP", {**VALUE, "cutoff": 7.5, "mode": "slow", "inner": {"gain": 3.0, "on": False}}
+    )
+    form_page.pump(200)
+    page = form_page.page
+    expect(box(page, "cutoff")).to_have_value("7.5")
+    expect(box(page, "mode")).to_have_value("slow")
+    expect(box(page, "inner.gain")).to_have_value("3.0")
+    expect(row(page, "inner.on").locator("input")).not_to_be_checked()
+
+
+def test_an_outside_change_never_overwrites_the_focused_field(
+    form_page: FormPage, form: SettingsForm
+) -> None:
+    form_page.add(form)
+    page = form_page.page
+    box(page, "cutoff").click()
+    form.set_value("LP", {**VALUE, "cutoff": 7.5})
+    form_page.pump(200)
+    expect(box(page, "cutoff")).to_have_value("30.0")
+    expect(note(page, "cutoff")).to_contain_text("changed elsewhere: 7.5")
+    # Nothing was typed: on leaving, the other's value is taken over.
+    box(page, "cutoff").press("Tab")
+    expect(box(page, "cutoff")).to_have_value("7.5")
+    expect(note(page, "cutoff")).to_be_empty()
+    form_page.pump()
+    assert form.value["cutoff"] == 7.5
+
+
+def test_typing_survives_an_outside_change_and_overwrites_it_only_when_told(
+    form_page: FormPage, form: SettingsForm
+) -> None:
+    form_page.add(form)
+    page = form_page.page
+    box(page, "cutoff").fill("1")
+    form.set_value("LP", {**VALUE, "cutoff": 7.5})
+    form_page.pump(200)
+    expect(box(page, "cutoff")).to_have_value("1")
+    box(page, "cutoff").press("Tab")
+    form_page.pump(200)
+    # Leaving is no decision.
+    assert form.value["cutoff"] == 7.5
+    expect(box(page, "cutoff")).to_have_value("1")
+    expect(note(page, "cutoff")).to_contain_text("changed elsewhere: 7.5")
+    note(page, "cutoff").get_by_role("button", name="Take it").click()
+    expect(box(page, "cutoff")).to_have_value("7.5")
+    box(page, "cutoff").fill("2")
+    form.set_value("LP", {**VALUE, "cutoff": 8.5})
+    form_page.pump(200)
+    note(page, "cutoff").get_by_role("button", name="Keep mine").click()
+    value_is(form_page, form, "cutoff", 2.0)
+    form.set_value("LP", {**VALUE, "cutoff": 9.5})
+    form_page.pump(200)
+    box(page, "cutoff").fill("3")
+    form.set_value("LP", {**VALUE, "cutoff": 10.5})
+    form_page.pump(200)
+    # The note was there to be read: Enter is a decision.
+    box(page, "cutoff").press("Enter")
+    value_is(form_page, form, "cutoff", 3.0)
+
+
+def test_typing_survives_when_the_form_is_built_anew(
+    form_page: FormPage, form: SettingsForm
+) -> None:
+    form_page.add(form)
+    page = form_page.page
+    box(page, "cutoff").fill("1")
+    form.set_value("LP", {**VALUE, "inner": {"gain": 1.0, "on": True, "new": 3}})
+    form_page.pump(250)
+    expect(row(page, "inner.new")).to_be_visible()
+    expect(box(page, "cutoff")).to_have_value("1")
+    expect(box(page, "cutoff")).to_be_focused()
+    assert form.value["cutoff"] == 30.0
+    box(page, "cutoff").press("Enter")
+    value_is(form_page, form, "cutoff", 1.0)
+
+
+def test_a_slider_commits_on_release(form_page: FormPage, kinds: SettingsForm) -> None:
+    form_page.add(kinds)
+    page = form_page.page
+    slider = row(page, "gain").locator("input[type=range]")
+    place = slider.bounding_box()
+    assert place is not None
+    middle = place["y"] + place["height"] / 2
+    page.mouse.move(place["x"] + place["width"] * 0.25, middle)
+    page.mouse.down()
+    for part in (0.4, 0.6, 0.8):
+        page.mouse.move(place["x"] + place["width"] * part, middle)
+    form_page.pump()
+    assert kinds.value["gain"] == 2.5
+    assert float(box(page, "gain").input_value()) == pytest.approx(8, abs=0.5)
+    page.mouse.up()
+    form_page.until(lambda: kinds.value["gain"] > 7, "the slider's value comes")
+    slider.press("ArrowLeft")
+    slider.press("ArrowLeft")
+    before = kinds.value["gain"]
+    form_page.until(lambda: kinds.value["gain"] < before, "keys of the slider rest, then commit")
+    box(page, "gain").fill("11")
+    box(page, "gain").press("Enter")
+    form_page.until(lambda: kinds.fields["gain"].error is not None, "it is out of bounds")
+
+
+def test_each_kind_of_control(form_page: FormPage, kinds: SettingsForm) -> None:
+    form_page.add(kinds)
+    page = form_page.page
+
+    row(page, "on").locator("input").uncheck()
+    value_is(form_page, kinds, "on", False)
+
+    row(page, "invert").get_by_text("false", exact=True).click()
+    value_is(form_page, kinds, "invert", False)
+    row(page, "invert").get_by_text("none", exact=True).click()
+    value_is(form_page, kinds, "invert", None)
+
+    row(page, "mode").locator("select").select_option("slow")
+    value_is(form_page, kinds, "mode", "slow")
+
+    box(page, "strategy").fill("later")
+    box(page, "strategy").press("Enter")
+    value_is(form_page, kinds, "strategy", "later")
+
+    box(page, "anything").fill("[1, 2.5, 'x', None]")
+    box(page, "anything").press("Enter")
+    value_is(form_page, kinds, "anything", [1, 2.5, "x", None])
+
+    box(page, "text").press("End")
+    box(page, "text").type("!")
+    box(page, "text").press("Enter")
+    form_page.until(lambda: "!" in kinds.value["text"], "the text comes")
+    assert kinds.value["text"].count("\n") == 1
+
+    box(page, "kernel").fill("[0.5, 0.25]")
+    box(page, "kernel").press("Enter")
+    form_page.until(lambda: kinds.value["kernel"] == "array([0.5 , 0.25])", "the array comes")
+
+
+def test_an_optional_value_and_its_memory(form_page: FormPage, kinds: SettingsForm) -> None:
+    form_page.add(kinds)
+    page = form_page.page
+    toggle = row(page, "cutoff").get_by_role("switch")
+    toggle.check()
+    form_page.pump()
+    # Switched on, and no value yet: nothing is sent, the box waits.
+    assert kinds.value["cutoff"] is None
+    expect(box(page, "cutoff")).to_be_focused()
+    box(page, "cutoff").fill("5")
+    box(page, "cutoff").press("Enter")
+    value_is(form_page, kinds, "cutoff", 5.0)
+    toggle.uncheck()
+    value_is(form_page, kinds, "cutoff", None)
+    expect(row(page, "cutoff")).to_contain_text("none (was 5.0)")
+    toggle.check()
+    value_is(form_page, kinds, "cutoff", 5.0)
+
+    # Empty text is a value.
+    row(page, "name").get_by_role("switch").check()
+    box(page, "name").press("Enter")
+    value_is(form_page, kinds, "name", "")
+
+
+def test_an_optional_left_without_a_value_goes_back(
+    form_page: FormPage, kinds: SettingsForm
+) -> None:
+    form_page.add(kinds)
+    page = form_page.page
+    row(page, "cutoff").get_by_role("switch").check()
+    box(page, "cutoff").press("Tab")
+    form_page.pump()
+    assert kinds.value["cutoff"] is None
+    expect(row(page, "cutoff").get_by_role("switch")).not_to_be_checked()
+
+
+def test_lists(form_page: FormPage, kinds: SettingsForm) -> None:
+    form_page.add(kinds)
+    page = form_page.page
+    sizes = row(page, "sizes")
+    sizes.get_by_title("Add an item").click()
+    sizes.locator("textarea").nth(2).fill("3")
+    sizes.locator("textarea").nth(2).press("Enter")
+    value_is(form_page, kinds, "sizes", [1, 2, 3])
+    sizes.get_by_title("Remove this item").nth(0).click()
+    form_page.pump()
+    assert kinds.value["sizes"] == [1, 2, 3]
+    box(page, "anything").focus()
+    value_is(form_page, kinds, "sizes", [2, 3])
+    sizes.locator("textarea").nth(1).fill("x")
+    sizes.locator("textarea").nth(1).press("Enter")
+    form_page.until(lambda: kinds.fields["sizes"].error is not None, "it is refused")
+    form_page.pump()
+    expect(note(page, "sizes")).to_contain_text("takes a number, not 'x'")
+    sizes.locator("textarea").nth(1).press("Escape")
+
+    bands = row(page, "bands")
+    bands.get_by_title("Add an item").click()
+    bands.locator("textarea").nth(2).fill("8")
+    bands.locator("textarea").nth(3).fill("12")
+    bands.locator("textarea").nth(3).press("Enter")
+    value_is(form_page, kinds, "bands", [[1.0, 2.0], [8.0, 12.0]])
+
+    band = row(page, "band")
+    band.locator("textarea").nth(0).fill("2")
+    # On the way to the other half nothing is sent.
+    band.locator("textarea").nth(0).press("Tab")
+    form_page.pump()
+    assert kinds.value["band"] == [1.0, 40.0]
+    band.locator("textarea").nth(1).fill("50")
+    band.locator("textarea").nth(1).press("Tab")
+    value_is(form_page, kinds, "band", [2.0, 50.0])
+
+    labels = row(page, "labels")
+    labels.get_by_title("Add an entry").click()
+    labels.locator("textarea").nth(2).fill("b")
+    labels.locator("textarea").nth(3).fill("2")
+    labels.locator("textarea").nth(3).press("Enter")
+    value_is(form_page, kinds, "labels", {"a": 1.0, "b": 2.0})
+
+
+def test_a_union_changes_its_kind(form_page: FormPage, kinds: SettingsForm) -> None:
+    form_page.add(kinds)
+    page = form_page.page
+    scale = row(page, "scale")
+    scale.get_by_title("Kind of value").select_option("list")
+    form_page.pump()
+    assert kinds.value["scale"] == 1.0
+    scale.get_by_title("Add an item").click()
+    scale.locator("textarea").first.fill("2")
+    scale.locator("textarea").first.press("Enter")
+    value_is(form_page, kinds, "scale", [2.0])
+
+
+def test_fields_of_a_nested_class(form_page: FormPage, kinds: SettingsForm) -> None:
+    form_page.add(kinds)
+    page = form_page.page
+    box(page, "inner.order").fill("8")
+    box(page, "inner.order").press("Enter")
+    value_is(form_page, kinds, "inner.order", 8)
+    assert kinds.value["inner"] == {"order": 8, "axis": None}
+
+
+def test_by_keyboard_alone(form_page: FormPage, kinds: SettingsForm) -> None:
+    form_page.add(kinds)
+    page = form_page.page
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Search fields")).to_be_focused()
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    expect(box(page, "gain")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(box(page, "gain")).to_have_value("2.6")
+    page.keyboard.press("Enter")
+    value_is(form_page, kinds, "gain", 2.6)
+    select = row(page, "mode").locator("select")
+    select.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    form_page.pump()
+    # Passing over "slow" on the way to "off" does not apply it.
+    assert kinds.value["mode"] == "fast"
+    page.keyboard.press("Enter")
+    value_is(form_page, kinds, "mode", "off")
+    # Everything that can be clicked can be reached.
+    reachable = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, textarea")]
+          .filter((x) => x.offsetParent !== null && !x.disabled && x.tabIndex < 0).length"""
+    )
+    assert reachable == 0
+
+
+def test_changed_fields_are_marked_and_go_back(form_page: FormPage, form: SettingsForm) -> None:
+    form_page.add(form)
+    page = form_page.page
+    box(page, "order").fill("9")
+    box(page, "order").press("Enter")
+    value_is(form_page, form, "order", 9)
+    expect(row(page, "order")).to_have_class(re.compile("modified"))
+    expect(page.get_by_text("1 changed")).to_be_visible()
+    row(page, "order").get_by_title("Back to the initial value: 4").click()
+    value_is(form_page, form, "order", 4)
+    expect(row(page, "order")).not_to_have_class(re.compile("modified"))
+
+
+def test_read_only_says_why(form_page: FormPage) -> None:
+    form = SettingsForm([FormSection("LP", SCHEMA, VALUE, read_only_reason="It has no inlet.")])
+    form_page.add(form)
+    page = form_page.page
+    expect(box(page, "cutoff")).to_be_disabled()
+    expect(page.get_by_text("It has no inlet.").first).to_be_visible()
+    form.close()
+
+
+def test_search_finds_fields_units_and_descriptions(form_page: FormPage) -> None:
+    sections = [FormSection(f"ECOG/U{index}", SCHEMA, VALUE) for index in range(6)]
+    form = SettingsForm(sections)
+    form_page.add(form)
+    page = form_page.page
+    expect(page.locator(".row:visible")).to_have_count(0)
+    search = page.get_by_label("Search fields")
+    search.fill("hz")
+    expect(page.locator("[data-field='cutoff']:visible")).to_have_count(6)
+    expect(page.locator("[data-field='order']:visible")).to_have_count(0)
+    search.fill("u3")
+    expect(page.locator("section:visible")).to_have_count(1)
+    search.fill("nothing like it")
+    expect(page.get_by_text("No field matches")).to_be_visible()
+    search.press("Escape")
+    expect(page.locator("section:visible")).to_have_count(6)
+    expect(page.locator(".row:visible")).to_have_count(0)
+    form.close()
+
+
+def test_status_of_the_graph(form_page: FormPage, form: SettingsForm) -> None:
+    root = form_page.add(form).locator("[data-ezmsg-nb='settings-form']")
+    expect(root).to_have_attribute("data-state", "connected")
+    form.show_status("lost", "the GraphServer at 127.0.0.1:25978 is gone")
+    form_page.pump(200)
+    expect(root).to_have_attribute("data-state", "lost")
+    expect(root).to_contain_text("Lost: the GraphServer at 127.0.0.1:25978 is gone")
+    expect(box(form_page.page, "cutoff")).to_be_disabled()
+    form.show_status("connected")
+    form_page.pump(200)
+    expect(box(form_page.page, "cutoff")).to_be_enabled()
+
+
+def test_a_lost_message_is_noticed(form_page: FormPage, form: SettingsForm) -> None:
+    form_page.add(form)
+    form._sequence += 1
+    form.set_value("LP", {**VALUE, "cutoff": 7.5})
+    form_page.pump(400)
+    expect(box(form_page.page, "cutoff")).to_have_value("7.5")
+
+
+def test_a_busy_kernel_is_said_and_edits_wait(
+    form_page: FormPage, form: SettingsForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = form_page.add(form).locator("[data-ezmsg-nb='settings-form']")
+    waiting: list[Any] = []
+    answer = form._on_message
+    monkeypatch.setattr(form, "_on_message", lambda *message: waiting.append(message))
+    box(form_page.page, "cutoff").fill("5")
+    box(form_page.page, "cutoff").press("Enter")
+    expect(row(form_page.page, "cutoff")).to_have_attribute("data-state", "pending")
+    expect(root).to_contain_text("The kernel is busy; edits wait for it.")
+    for message in waiting:
+        answer(*message)
+    value_is(form_page, form, "cutoff", 5.0)
+    expect(root).not_to_contain_text("The kernel is busy")
+    expect(row(form_page.page, "cutoff")).to_have_attribute("data-state", "idle")
+
+
+def test_without_a_kernel_it_shows_what_was_saved(
+    form_page: FormPage, form: SettingsForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(form, "_on_message", lambda *_message: None)
+    root = form_page.add(form).locator("[data-ezmsg-nb='settings-form']")
+    expect(root).to_contain_text("Shown as saved")
+    expect(box(form_page.page, "cutoff")).to_have_value("30.0")
+    expect(box(form_page.page, "cutoff")).to_be_disabled()
+
+
+def test_another_protocol_says_to_reload(
+    form_page: FormPage, form: SettingsForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form.set_trait("_protocol", 999)
+    expect(form_page.add(form)).to_contain_text("reload the page")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [300, 600])
+def test_nothing_sticks_out(
+    form_page: FormPage, kinds: SettingsForm, width: int, theme: str, tmp_path: Path
+) -> None:
+    page = form_page.page
+    if theme == "dark":
+        page.evaluate("document.documentElement.classList.add('dark')")
+    root = form_page.add(kinds, width=width)
+    form_page.pump(100)
+    outside = root.evaluate(
+        """(root) => {
+          const edge = root.getBoundingClientRect().right + 0.5;
+          return [...root.querySelectorAll("*")]
+            .filter((x) => x.offsetParent !== null && x.getBoundingClientRect().right > edge)
+            .map((x) => x.className);
+        }"""
+    )
+    assert outside == []
+    artifacts = Path(__file__).parent / "artifacts"
+    artifacts.mkdir(exist_ok=True)
+    form_page.picture(artifacts / f"settings-form-{theme}-{width}.png")
+
+
+def test_closing_a_view_frees_it(form_page: FormPage, form: SettingsForm) -> None:
+    root = form_page.add(form)
+    left = form_page.page.evaluate(
+        "() => { const view = views.get(1); view.close(); return view.handlers.size; }"
+    )
+    assert left == 0
+    expect(root).to_be_empty()
