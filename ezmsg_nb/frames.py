@@ -17,7 +17,7 @@ from kernel_runtime.errors import GraphError
 from kernel_runtime.host import LogRecord
 from kernel_runtime.model import Topology, UnitInfo
 from kernel_runtime.profiling.rates import EndpointRate
-from kernel_runtime.settings.store import SettingsChange
+from kernel_runtime.settings.store import SettingsChange, same_value
 
 
 def units_frame(topology: Topology) -> pd.DataFrame:
@@ -221,6 +221,31 @@ def settings_frame(states: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
             "unit": pd.Categorical([row[0] for row in rows]),
             "field": _objects([row[1] for row in rows]),
             "value": _objects([row[2] for row in rows]),
+        }
+    )
+
+
+def settings_diff_frame(
+    here: Mapping[str, Mapping[str, Any]], there: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """One row a field that differs: ``unit``, ``field``, ``here``, ``there``.
+
+    Values of different types differ (1 and 1.0); lists and tuples of equal items don't. A
+    side that has no such field has a missing value.
+    """
+    rows = []
+    for unit in dict.fromkeys((*here, *there)):
+        ours, others = here.get(unit, {}), there.get(unit, {})
+        for path in dict.fromkeys((*ours, *others)):
+            one, other = ours.get(path, pd.NA), others.get(path, pd.NA)
+            if path not in ours or path not in others or not same_value(one, other):
+                rows.append((unit, path, one, other))
+    return pd.DataFrame(
+        {
+            "unit": pd.Categorical([row[0] for row in rows]),
+            "field": _objects([row[1] for row in rows]),
+            "here": _objects([row[2] for row in rows]),
+            "there": _objects([row[3] for row in rows]),
         }
     )
 

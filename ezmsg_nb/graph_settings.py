@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import pprint
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, MutableMapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -11,11 +14,13 @@ import pandas as pd
 from kernel_runtime.errors import GraphError, SettingsRejectedError, UnroutableUnitError
 from kernel_runtime.model import UnitInfo
 from kernel_runtime.settings.edits import EditOutcome, SettingsEditor
+from kernel_runtime.settings.presets import UnitPreset, read_preset, write_preset
 from kernel_runtime.settings.schema import FieldSpec, build_fields, find_field
-from kernel_runtime.settings.store import ReportedSettings, SettingsStore, leaves
+from kernel_runtime.settings.store import ReportedSettings, SettingsStore, same_value, value_at
+from kernel_runtime.settings.undo import FieldEdit, Transaction, UndoLog
 from kernel_runtime.settings.values import coerce
 
-from .frames import settings_frame, settings_history_frame
+from .frames import settings_diff_frame, settings_frame, settings_history_frame
 
 T = TypeVar("T")
 
@@ -38,6 +43,8 @@ class GraphSettings(Mapping[str, "UnitSettings"]):
     use_classes
         Whether settings classes that this process has imported may tell the exact types of
         fields; only for a graph whose units come from the same code.
+    graph_name
+        Named in files of settings.
     """
 
     def __init__(
@@ -48,12 +55,15 @@ class GraphSettings(Mapping[str, "UnitSettings"]):
         run: RunBlocking[Any],
         *,
         use_classes: bool,
+        graph_name: str = "",
     ) -> None:
         self._store = store
         self._editor = editor
         self._unit_info = unit_info
         self._run = run
         self._use_classes = use_classes
+        self._graph_name = graph_name
+        self._undo_log = UndoLog()
         self.make_form: Callable[[str | None], Any] | None = None
 
     def form(self, unit: str | None = None) -> Any:
@@ -80,12 +90,7 @@ class GraphSettings(Mapping[str, "UnitSettings"]):
 
     def frame(self) -> pd.DataFrame:
         """One row a field: ``unit``, ``field`` (dotted path), ``value``."""
-        return settings_frame(
-            {
-                unit: dict(leaves(state.structured))
-                for unit, state in sorted(self._store.states().items())
-            }
-        )
+        return settings_frame({unit: self.values_of(unit) for unit in self})
 
     def history(self) -> pd.DataFrame:
         """One row a change: ``time, unit, field, old, new, source``."""
@@ -94,19 +99,21 @@ class GraphSettings(Mapping[str, "UnitSettings"]):
     def apply(
         self, changes: Mapping[str, Mapping[str, object]], *, timeout: float = EDIT_TIMEOUT_S
     ) -> dict[str, dict[str, EditOutcome]]:
-        """Set fields of several units: all checked first, then applied in order.
+        """Set fields of several units: all checked first, then applied unit by unit.
 
         Parameters
         ----------
         changes
             ``{unit: {field path: value}}``.
         timeout
-            Seconds for each field.
+            Seconds for each unit.
 
         Returns
         -------
         dict
-            ``{unit: {field path: EditOutcome}}``.
+            ``{unit: {field path: EditOutcome}}``. In a graph of our host the fields of a unit
+            are one published value; elsewhere they go one by one, in the given order, and
+            the outcomes' ``note`` says so.
 
         Raises
         ------
@@ -115,45 +122,218 @@ class GraphSettings(Mapping[str, "UnitSettings"]):
         GraphError
             An edit failed; the ones before it were put back, and the error's notes say so.
         """
-        planned = [
-            (unit, path, self.checked(unit, path, value), self._now(unit, path))
+        outcomes, edits = self._apply(changes, timeout)
+        self._undo_log.record(edits)
+        return outcomes
+
+    def _apply(
+        self, changes: Mapping[str, Mapping[str, object]], timeout: float = EDIT_TIMEOUT_S
+    ) -> tuple[dict[str, dict[str, EditOutcome]], Transaction]:
+        steps = [
+            (unit, step)
             for unit, fields in changes.items()
-            for path, value in fields.items()
+            for step in self._steps(
+                {path: self.checked(unit, path, fields[path]) for path in fields}
+            )
         ]
         outcomes: dict[str, dict[str, EditOutcome]] = {}
-        done: list[tuple[str, str, Any]] = []
-        for unit, path, value, before in planned:
+        done: list[FieldEdit] = []
+        for unit, step in steps:
+            before = {path: self._now(unit, path) for path in step}
             try:
-                outcomes.setdefault(unit, {})[path] = self.send(unit, path, value, timeout)
+                found = self._send(unit, step, timeout)
             except BaseException as error:
                 for note in self._put_back(done, timeout):
                     error.add_note(note)
                 raise
-            done.append((unit, path, before))
+            if len(step) < len(changes[unit]):
+                found = {path: one.one_by_one() for path, one in found.items()}
+            outcomes.setdefault(unit, {}).update(found)
+            done.extend(
+                FieldEdit(unit, path, before[path], one.value) for path, one in found.items()
+            )
+        return outcomes, tuple(done)
+
+    def _steps(self, fields: dict[str, object]) -> list[dict[str, object]]:
+        if self._editor.combines:
+            return [fields] if fields else []
+        return [{path: value} for path, value in fields.items()]
+
+    def _put_back(self, done: list[FieldEdit], timeout: float) -> Iterator[str]:
+        for edit in reversed(done):
+            place = f"{edit.unit}.{edit.field}"
+            try:
+                value = self.checked(edit.unit, edit.field, edit.before)
+                self._send(edit.unit, {edit.field: value}, timeout)
+                yield f"{place} was put back to {edit.before!r}."
+            except GraphError as error:
+                yield f"{place} could not be put back to {edit.before!r}: {error}"
+
+    def undo(self, *, force: bool = False) -> dict[str, dict[str, EditOutcome]]:
+        """Take the last edit of this kernel back.
+
+        Parameters
+        ----------
+        force
+            Also where a field was changed by somebody else since.
+
+        Raises
+        ------
+        SettingsRejectedError
+            There is nothing to undo, or somebody else has changed a field since.
+        """
+        edits = self._undo_log.to_undo()
+        if edits is None:
+            raise SettingsRejectedError("There is no edit of this kernel to undo.")
+        outcomes = self._go(edits, force)
+        self._undo_log.moved_back()
         return outcomes
 
-    def _put_back(self, done: list[tuple[str, str, Any]], timeout: float) -> Iterator[str]:
-        for unit, path, before in reversed(done):
-            try:
-                self.send(unit, path, self.checked(unit, path, before), timeout)
-                yield f"{unit}.{path} was put back to {before!r}."
-            except GraphError as error:
-                yield f"{unit}.{path} could not be put back to {before!r}: {error}"
+    def redo(self, *, force: bool = False) -> dict[str, dict[str, EditOutcome]]:
+        """Make the last undone edit again; parameters and errors as `undo`."""
+        edits = self._undo_log.to_redo()
+        if edits is None:
+            raise SettingsRejectedError("There is no undone edit of this kernel to redo.")
+        outcomes = self._go(edits, force)
+        self._undo_log.moved_forward()
+        return outcomes
+
+    def _go(self, edits: Transaction, force: bool) -> dict[str, dict[str, EditOutcome]]:
+        changed = [
+            f"{edit.unit}.{edit.field} is {self._now(edit.unit, edit.field)!r}, not {edit.before!r}"
+            for edit in edits
+            if self._now(edit.unit, edit.field) != edit.before
+        ]
+        if changed and not force:
+            raise SettingsRejectedError(
+                f"Changed by somebody else since: {'; '.join(changed)}. Nothing was undone or "
+                f"redone; force=True does it all the same."
+            )
+        changes: dict[str, dict[str, object]] = {}
+        for edit in edits:
+            changes.setdefault(edit.unit, {})[edit.field] = edit.after
+        return self._apply(changes)[0]
+
+    def save(self, path: str | Path) -> None:
+        """Write the settings that can be changed to a YAML file, for `load` and `diff`."""
+        preset = {}
+        for unit in self:
+            if self.read_only_reason(unit) is None:
+                values = self.values_of(unit)
+                saved = {path: values[path] for path in self._editable(unit) if path in values}
+                preset[unit] = UnitPreset(self._settings_type(unit), saved)
+        write_preset(path, preset, graph=self._graph_name)
+
+    def load(
+        self, path: str | Path, *, skip_unknown: bool = False, timeout: float = EDIT_TIMEOUT_S
+    ) -> dict[str, dict[str, EditOutcome]]:
+        """Apply the differences to a file that `save` wrote, as one transaction.
+
+        Parameters
+        ----------
+        path
+            The file.
+        skip_unknown
+            Leave out units and fields that this graph does not have, in place of refusing.
+        timeout
+            Seconds for each unit.
+
+        Raises
+        ------
+        SettingsRejectedError
+            Units or fields that this graph does not have, named; or a bad value. Nothing was
+            sent.
+        """
+        wanted: dict[str, dict[str, object]] = {}
+        unknown: list[str] = []
+        for unit, preset in read_preset(path).items():
+            values = self.values_of(unit) if self._store.state(unit) is not None else {}
+            for field, value in preset.values.items():
+                if field not in values:
+                    unknown.append(f"{unit}.{field}" if values else unit)
+                elif not same_value(values[field], value):
+                    wanted.setdefault(unit, {})[field] = value
+        if unknown and not skip_unknown:
+            raise SettingsRejectedError(
+                f"{path} has what this graph does not: {', '.join(dict.fromkeys(unknown))}. "
+                f"Nothing was changed; skip_unknown=True leaves those out."
+            )
+        return self.apply(wanted, timeout=timeout)
+
+    def diff(self, other: str | Path | GraphSettings) -> pd.DataFrame:
+        """What differs from a file that `save` wrote, or from the settings of another graph.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``unit``, ``field``, ``here``, ``there``; a missing value where one side has no
+            such field.
+        """
+        if isinstance(other, GraphSettings):
+            there = {unit: other.values_of(unit) for unit in other}
+            here = {unit: self.values_of(unit) for unit in self}
+        else:
+            there = {unit: dict(found.values) for unit, found in read_preset(other).items()}
+            # A file has only what can be changed.
+            here = {
+                unit: {
+                    path: value
+                    for path, value in self.values_of(unit).items()
+                    if path in self._editable(unit)
+                }
+                for unit in self
+                if self.read_only_reason(unit) is None
+            }
+        return settings_diff_frame(here, there)
+
+    def as_python(self) -> str:
+        """Code that makes the difference between the initial settings and those of now."""
+        changes = {}
+        for unit in self:
+            initial, now = self.initial(unit), self.values_of(unit)
+            changed = {
+                path: now[path]
+                for path in self._editable(unit)
+                if path in now and path in initial and not same_value(now[path], initial[path])
+            }
+            if changed:
+                changes[unit] = changed
+        return f"g.settings.apply({pprint.pformat(changes, sort_dicts=False)})"
+
+    def _editable(self, unit: str) -> list[str]:
+        return [spec.path for spec in self._leaf_fields(unit) if spec.editable]
+
+    def _settings_type(self, unit: str) -> str:
+        info = self._unit_info(unit)
+        return info.settings_type if info is not None else ""
 
     def _now(self, unit: str, path: str) -> Any:
         return self.values_of(unit).get(path)
 
     def values_of(self, unit: str) -> dict[str, Any]:
-        return dict(leaves(self.reported(unit).structured))
+        """Values of a unit by dotted path; a dict that is a value of its own stays one."""
+        return self._by_path(unit, self.reported(unit).structured)
+
+    def initial(self, unit: str) -> dict[str, Any]:
+        """What a unit was registered with, by dotted path; empty where not known."""
+        return self._by_path(unit, self._store.initial(unit) or {})
+
+    def _by_path(self, unit: str, structured: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for spec in self._leaf_fields(unit):
+            # A field in a group that is None now leads nowhere.
+            with contextlib.suppress(KeyError):
+                found[spec.path] = value_at(structured, spec.path)
+        return found
+
+    def _leaf_fields(self, unit: str) -> list[FieldSpec]:
+        return [spec for top in self.fields(unit) for spec in top.walk() if not spec.children]
 
     def reported(self, unit: str) -> ReportedSettings:
         state = self._store.state(unit)
         if state is None:
             raise UnroutableUnitError(f"Unit {unit!r} is not in the graph any more.", unit=unit)
         return state
-
-    def initial(self, unit: str) -> dict[str, Any]:
-        return dict(leaves(self._store.initial(unit) or {}))
 
     def fields(self, unit: str) -> tuple[FieldSpec, ...]:
         """What is known of a unit's fields: kinds, choices, bounds, nested fields."""
@@ -222,13 +402,25 @@ class GraphSettings(Mapping[str, "UnitSettings"]):
         timeout: float,
         on_reported: Callable[[], None] | None = None,
     ) -> EditOutcome:
-        """Send a checked value and wait until it is reported or applied.
+        """Send a checked value and wait until it is reported or applied; it can be undone.
 
         See `SettingsEditor.edit` for parameters and errors.
         """
-        edit = self._editor.edit(unit, path, value, timeout=timeout, on_reported=on_reported)
-        outcome: EditOutcome = self._run(edit, timeout + 1.0)
+        before = self._now(unit, path)
+        outcome = self._send(unit, {path: value}, timeout, on_reported)[path]
+        self._undo_log.record((FieldEdit(unit, path, before, outcome.value),))
         return outcome
+
+    def _send(
+        self,
+        unit: str,
+        fields: dict[str, object],
+        timeout: float,
+        on_reported: Callable[[], None] | None = None,
+    ) -> dict[str, EditOutcome]:
+        edit = self._editor.edit(unit, fields, timeout=timeout, on_reported=on_reported)
+        outcomes: dict[str, EditOutcome] = self._run(edit, timeout + 1.0)
+        return outcomes
 
 
 class UnitSettings(MutableMapping[str, Any]):
@@ -286,7 +478,7 @@ class UnitSettings(MutableMapping[str, Any]):
         wanted = {
             path: initial[path]
             for path in (paths or initial)
-            if now.get(path) != initial[path] or type(now.get(path)) is not type(initial[path])
+            if not same_value(now.get(path), initial[path])
         }
         self._graph.apply({self._unit: wanted})
 

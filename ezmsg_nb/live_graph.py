@@ -73,6 +73,7 @@ class LiveGraph:
             self._unit_info,
             self._run_within,
             use_classes=host is not None,
+            graph_name=str(context.address),
         )
         self._views = GraphViews(self, follower, loop)
         self._settings.make_form = self._views.form

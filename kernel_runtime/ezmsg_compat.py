@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import ezmsg.core
+from ezmsg.core import settingsmeta
 
 EZMSG_VERSION: str = ezmsg.core.__version__
 
@@ -45,3 +46,9 @@ def relay_topics(collection: object) -> Iterator[tuple[str, str]]:
             yield inward, "input"
         if isinstance(outward, str):
             yield outward, "output"
+
+
+def coerce_settings_field(settings_type: type, field_path: str, value: object) -> object:
+    """What an owner makes of a value before it patches a field: 3.10 checks it, 3.9 does not."""
+    coerce = getattr(settingsmeta, "coerce_settings_field_value", None)
+    return value if coerce is None else coerce(settings_type, field_path, value)

@@ -11,7 +11,12 @@ import pytest
 from ezmsg.core.graphcontext import GraphContext
 from real_graphs import RunningGraph
 
-from kernel_runtime import KernelGraphContext, RequestTimeoutError, SettingsNotAppliedError
+from kernel_runtime import (
+    HandlerError,
+    KernelGraphContext,
+    RequestTimeoutError,
+    SettingsNotAppliedError,
+)
 from kernel_runtime.follower import GraphFollower
 from kernel_runtime.host import UNIT_SETTINGS, GraphHost, GraphSpec
 from kernel_runtime.settings.edits import AskUnit, EditOutcome, SettingsEditor
@@ -56,19 +61,19 @@ def asking(follower: GraphFollower) -> AskUnit:
 @pytest.mark.parametrize("unit", ["GAIN", "PUBLISHING"])
 async def test_applied_means_that_the_unit_holds_it(hosted: GraphFollower, unit: str) -> None:
     editor = editor_of(hosted, asking(hosted))
-    assert await editor.edit(unit, "gain", 2.5) == EditOutcome("applied", 2.5)
+    assert await editor.edit(unit, {"gain": 2.5}) == {"gain": EditOutcome("applied", 2.5)}
     assert (await asking(hosted)(unit, 1.0))["structured"]["gain"] == 2.5
 
 
 async def test_14_a_slow_handler_is_waited_for(hosted: GraphFollower) -> None:
     editor = editor_of(hosted, asking(hosted))
     reported: list[float] = []
-    await editor.edit("GAIN", "delay_s", 0.6)
+    await editor.edit("GAIN", {"delay_s": 0.6})
     started = time.monotonic()
     outcome = await editor.edit(
-        "GAIN", "gain", 3.0, on_reported=lambda: reported.append(time.monotonic() - started)
+        "GAIN", {"gain": 3.0}, on_reported=lambda: reported.append(time.monotonic() - started)
     )
-    assert outcome.state == "applied"
+    assert outcome["gain"].state == "applied"
     assert time.monotonic() - started >= 0.55
     assert reported[0] < 0.5
 
@@ -78,30 +83,30 @@ async def test_14_a_raising_handler_is_an_error_with_its_words(
     hosted: GraphFollower, unit: str
 ) -> None:
     editor = editor_of(hosted, asking(hosted))
-    await editor.edit(unit, "gain", 2.0)
+    await editor.edit(unit, {"gain": 2.0})
     with pytest.raises(SettingsNotAppliedError, match=r"gain -1\.0 is negative.*holds 2\.0") as bad:
-        await editor.edit(unit, "gain", -1.0)
+        await editor.edit(unit, {"gain": -1.0})
     assert (bad.value.unit, bad.value.field) == (unit, "gain")
     assert "on_settings" in "".join(bad.value.__notes__)
-    assert await editor.edit(unit, "gain", 4.0) == EditOutcome("applied", 4.0)
+    assert await editor.edit(unit, {"gain": 4.0}) == {"gain": EditOutcome("applied", 4.0)}
 
 
 async def test_a_handler_longer_than_the_deadline_is_not_called_applied(
     hosted: GraphFollower,
 ) -> None:
     editor = editor_of(hosted, asking(hosted))
-    await editor.edit("GAIN", "delay_s", 1.0, timeout=3.0)
+    await editor.edit("GAIN", {"delay_s": 1.0}, timeout=3.0)
     started = time.monotonic()
     with pytest.raises(SettingsNotAppliedError, match="has not finished"):
-        await editor.edit("GAIN", "gain", 7.0, timeout=0.5)
+        await editor.edit("GAIN", {"gain": 7.0}, timeout=0.5)
     assert time.monotonic() - started < 0.7
 
 
 async def test_elsewhere_it_is_reported_and_not_called_applied(running_graph: RunningGraph) -> None:
     async with KernelGraphContext(running_graph.address) as context:
         follower = await follow(context)
-        outcome = await editor_of(follower, None).edit("GAIN", "gain", 5.0)
-        assert outcome == EditOutcome("reported", 5.0)
+        outcome = await editor_of(follower, None).edit("GAIN", {"gain": 5.0})
+        assert outcome == {"gain": EditOutcome("reported", 5.0)}
         state = follower.settings.state("GAIN")
         assert state is not None
         assert state.structured["gain"] == 5.0
@@ -110,11 +115,11 @@ async def test_elsewhere_it_is_reported_and_not_called_applied(running_graph: Ru
 
 async def test_quick_edits_of_several_fields_lose_none(hosted: GraphFollower) -> None:
     editor = editor_of(hosted, asking(hosted))
-    await editor.edit("GAIN", "delay_s", 0.02)
+    await editor.edit("GAIN", {"delay_s": 0.02})
     for round_ in range(10):
         gain, delay_s = float(round_ + 1), 0.02 + round_ / 1e4
         await asyncio.gather(
-            editor.edit("GAIN", "gain", gain), editor.edit("GAIN", "delay_s", delay_s)
+            editor.edit("GAIN", {"gain": gain}), editor.edit("GAIN", {"delay_s": delay_s})
         )
         held = (await asking(hosted)("GAIN", 1.0))["structured"]
         assert held == {"gain": gain, "delay_s": delay_s}
@@ -122,12 +127,12 @@ async def test_quick_edits_of_several_fields_lose_none(hosted: GraphFollower) ->
 
 async def test_an_edit_waits_its_turn_only_until_its_deadline(hosted: GraphFollower) -> None:
     editor = editor_of(hosted, asking(hosted))
-    await editor.edit("GAIN", "delay_s", 0.8)
-    slow = asyncio.create_task(editor.edit("GAIN", "gain", 1.5))
+    await editor.edit("GAIN", {"delay_s": 0.8})
+    slow = asyncio.create_task(editor.edit("GAIN", {"gain": 1.5}))
     await asyncio.sleep(0)
     with pytest.raises(RequestTimeoutError, match="was not sent"):
-        await editor.edit("GAIN", "gain", 1.6, timeout=0.2)
-    assert (await slow).value == 1.5
+        await editor.edit("GAIN", {"gain": 1.6}, timeout=0.2)
+    assert (await slow)["gain"].value == 1.5
 
 
 async def test_changes_know_who_made_them(running_graph: RunningGraph) -> None:
@@ -138,7 +143,7 @@ async def test_changes_know_who_made_them(running_graph: RunningGraph) -> None:
         follower = await follow(context)
         store = follower.settings
         assert await store.wait_until(lambda: store.initial("GAIN") is not None, 2.0)
-        await editor_of(follower, None).edit("GAIN", "gain", 2.0)
+        await editor_of(follower, None).edit("GAIN", {"gain": 2.0})
         await other.update_setting("GAIN", "label", "theirs")
 
         def label() -> object:
@@ -152,3 +157,25 @@ async def test_changes_know_who_made_them(running_graph: RunningGraph) -> None:
             ("label", "gain", "theirs", "elsewhere"),
         ]
         await follower.stop()
+
+
+async def test_fields_together_are_one_value_in_a_graph_of_our_host(hosted: GraphFollower) -> None:
+    editor = editor_of(hosted, asking(hosted))
+    assert editor.combines
+    before = (await asking(hosted)("GAIN", 1.0))["received"]
+    outcome = await editor.edit("GAIN", {"gain": 6.0, "delay_s": 0.01})
+    assert {path: one.state for path, one in outcome.items()} == {
+        "gain": "applied",
+        "delay_s": "applied",
+    }
+    answer = await asking(hosted)("GAIN", 1.0)
+    assert answer["structured"] == {"gain": 6.0, "delay_s": 0.01}
+    assert answer["received"] == before + 1
+
+
+async def test_fields_together_are_all_refused_with_one(hosted: GraphFollower) -> None:
+    editor = editor_of(hosted, asking(hosted))
+    with pytest.raises(HandlerError, match="no_such"):
+        await editor.edit("GAIN", {"gain": 9.0, "no_such": 1})
+    assert (await asking(hosted)("GAIN", 1.0))["structured"]["gain"] == 1.0
+    assert not editor_of(hosted, None).combines

@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import Any
@@ -25,9 +25,11 @@ from typing import Any
 from ezmsg.core import backendprocess
 from ezmsg.core.unit import SUBSCRIBES_ATTR, Unit
 
+from ..ezmsg_compat import coerce_settings_field
 from .capture import Capture, RecordPipe, current_unit
 from .channels import ControlMessage, ProcessChannel
 from .operations import (
+    MANY_FIELDS,
     SettingsOutcome,
     observe_call,
     observe_stream,
@@ -195,6 +197,18 @@ class HostedBackendProcess(backendprocess.DefaultBackendProcess):
             else None
         )
         return super().task_wrapper(unit, _in_unit_context(unit.address, task, outcome))
+
+    def _replace_settings_field(
+        self, settings_value: object, field_path: str, value: object
+    ) -> object:
+        if field_path != MANY_FIELDS or not isinstance(value, Mapping):
+            return super()._replace_settings_field(settings_value, field_path, value)
+        # All into one value, published once: the unit never runs on half of them.
+        patched = settings_value
+        for path, one in value.items():
+            one = coerce_settings_field(type(settings_value), path, one)
+            patched = super()._replace_settings_field(patched, path, one)
+        return patched
 
     def _capture_output(self) -> RecordPipe:
         addresses = self.unit_addresses

@@ -25,6 +25,13 @@ from ezmsg.core.unit import Unit
 UNIT_SETTINGS = "ezmsg_nb.unit_settings"
 """Operation name. No payload; the response's payload is a pickled dict, see `SettingsOutcome`."""
 
+MANY_FIELDS = "*"
+"""Field path of an edit of several fields at once: its value is a dict of path -> value.
+
+No settings class has a field of this name. Processes of our host understand it; others
+refuse it, since they know no such field.
+"""
+
 RequestHandler = Callable[
     [ProcessControlRequest], ProcessControlResponse | Awaitable[ProcessControlResponse]
 ]

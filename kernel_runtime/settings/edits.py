@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ezmsg.core.graphmeta import SettingsSnapshotValue
 
-from ..errors import GraphError, RequestTimeoutError, SettingsNotAppliedError
+from ..errors import RequestTimeoutError, SettingsNotAppliedError
+from ..host.operations import MANY_FIELDS
 from .store import SettingsStore, structured_of, value_at
 
 EditState = Literal["reported", "applied"]
@@ -47,6 +48,11 @@ class EditOutcome:
     state: EditState
     value: Any
     note: str = ""
+
+    def one_by_one(self) -> EditOutcome:
+        """The same, with the note that other fields of the unit were not changed with it."""
+        said = "Sent by itself: the unit ran for a moment on some of the new values."
+        return replace(self, note=f"{self.note} {said}".strip())
 
 
 UpdateSetting = Callable[[str, str, object, float], Awaitable[SettingsSnapshotValue]]
@@ -83,174 +89,195 @@ class SettingsEditor:
         self._turns: dict[str, asyncio.Lock] = {}
         self._failures_seen: dict[str, int] = {}
 
+    @property
+    def combines(self) -> bool:
+        """Whether several fields of a unit go as one value, published once."""
+        return self._ask_unit is not None
+
     async def edit(
         self,
         unit: str,
-        path: str,
-        value: object,
+        fields: Mapping[str, object],
         *,
         timeout: float = 5.0,
         on_reported: Callable[[], None] | None = None,
-    ) -> EditOutcome:
-        """Set one field, and return when it is known to be in force.
+    ) -> dict[str, EditOutcome]:
+        """Set fields of a unit, and return when they are known to be in force.
 
         Parameters
         ----------
-        unit, path
-            Address of the unit; dotted path of the field.
-        value
-            As the owner shall have it: already coerced to the field's type.
+        unit
+            Its address.
+        fields
+            Dotted path -> value, as the owner shall have it: already coerced to the field's
+            type. More than one only where `combines` says so.
         timeout
             Seconds for all of it, waiting for earlier edits of the unit included.
         on_reported
-            Called when the owner has reported the value and the unit is still to be asked.
+            Called when the owner has reported the values and the unit is still to be asked.
 
         Raises
         ------
         SettingsNotAppliedError
-            It was sent, and the owner did not report it, or the unit's handler failed or
-            does not hold it; the message says which.
+            They were sent, and the owner did not report them, or the unit's handler failed
+            or does not hold them; the message says which.
         RequestTimeoutError, HandlerError, UnroutableUnitError, UnsupportedOperationError
-            It was refused, or nothing is known: it may still be applied later.
+            They were refused, or nothing is known: they may still be applied later.
         """
-        deadline = time.monotonic() + timeout
+        if len(fields) > 1 and not self.combines:
+            raise ValueError("Several fields at once can only be sent to a graph of our host.")
+        edit = _Edit(unit, dict(fields), timeout, time.monotonic() + timeout)
         turn = self._turns.setdefault(unit, asyncio.Lock())
         try:
             async with asyncio.timeout(timeout):
                 await turn.acquire()
         except TimeoutError as error:
             raise RequestTimeoutError(
-                f"{unit}.{path} was not sent: an earlier edit of {unit!r} has not settled within "
+                f"{edit} was not sent: an earlier edit of {unit!r} has not settled within "
                 f"{timeout:g} s.",
                 address=self._address,
                 unit=unit,
-                field=path,
+                field=edit.field,
             ) from error
         try:
-            return await self._edit_in_turn(unit, path, value, deadline, timeout, on_reported)
+            expected = await self._send(edit)
+            if self._ask_unit is None:
+                return {path: EditOutcome("reported", value) for path, value in expected.items()}
+            if on_reported is not None:
+                on_reported()
+            return await self._until_applied(edit, expected)
         finally:
             turn.release()
 
-    async def _edit_in_turn(
-        self,
-        unit: str,
-        path: str,
-        value: object,
-        deadline: float,
-        timeout: float,
-        on_reported: Callable[[], None] | None,
-    ) -> EditOutcome:
+    async def _send(self, edit: _Edit) -> dict[str, Any]:
+        """Send, and wait for the owner's report. Returns what the owner made of the values."""
+        unit = edit.unit
         if self._ask_unit is not None and unit not in self._failures_seen:
-            self._failures_seen[unit] = (await self._ask(unit, deadline))["failed"]
+            self._failures_seen[unit] = (await self._ask(edit))["failed"]
         known = self._store.state(unit)
         seq_before = known.seq if known else 0
+        path, value = edit.wire
         patched: dict[str, Any] | None = None
         self._store.begin_own(unit)
         try:
-            left = max(0.05, deadline - time.monotonic())
-            patched = structured_of(await self._update_setting(unit, path, value, left))
+            patched = structured_of(
+                await self._update_setting(unit, path, value, max(0.05, edit.left_s))
+            )
         finally:
             self._store.end_own(unit, patched)
-        expected = value_at(patched, path)
+        expected = {path: value_at(patched, path) for path in edit.fields}
 
         def reported() -> bool:
             state = self._store.state(unit)
             return (
-                state is not None
-                and state.seq > seq_before
-                and _holds(state.structured, path, expected)
+                state is not None and state.seq > seq_before and _holds(state.structured, expected)
             )
 
-        left = max(0.0, deadline - time.monotonic())
-        if not await self._store.wait_until(reported, left):
-            raise SettingsNotAppliedError(
-                f"{unit}.{path} = {expected!r} was published by the unit's process, but not "
-                f"reported within {timeout:g} s: the unit may be busy in its settings handler, or "
-                f"its inlet does not listen any more. It may still be applied.",
-                address=self._address,
-                unit=unit,
-                field=path,
+        if not await self._store.wait_until(reported, max(0.0, edit.left_s)):
+            raise self._not_applied(
+                edit,
+                f"was published by the unit's process, but not reported within "
+                f"{edit.timeout:g} s: the unit may be busy in its settings handler, or its inlet "
+                f"does not listen any more. It may still be applied.",
             )
-        if self._ask_unit is None:
-            return EditOutcome("reported", expected)
-        if on_reported is not None:
-            on_reported()
-        return await self._until_applied(unit, path, expected, deadline, timeout)
+        return expected
 
-    async def _until_applied(
-        self, unit: str, path: str, expected: Any, deadline: float, timeout: float
-    ) -> EditOutcome:
+    async def _until_applied(self, edit: _Edit, expected: dict[str, Any]) -> dict[str, EditOutcome]:
         pause_s = POLL_FIRST_S
         failing_since: float | None = None
         while True:
-            answer = await self._ask(unit, deadline)
+            answer = await self._ask(edit)
             structured = answer["structured"]
-            if isinstance(structured, Mapping) and _holds(structured, path, expected):
-                self._failures_seen[unit] = answer["failed"]
-                return EditOutcome("applied", expected)
+            if isinstance(structured, Mapping) and _holds(structured, expected):
+                self._failures_seen[edit.unit] = answer["failed"]
+                return {path: EditOutcome("applied", value) for path, value in expected.items()}
             now = time.monotonic()
             idle = answer["received"] == answer["finished"]
-            if idle and answer["error"] and answer["failed"] > self._failures_seen[unit]:
+            if idle and answer["error"] and answer["failed"] > self._failures_seen[edit.unit]:
                 failing_since = failing_since or now
                 if now - failing_since >= FAILURE_SETTLES_S:
-                    self._failures_seen[unit] = answer["failed"]
-                    raise self._handler_failed(unit, path, expected, answer)
+                    self._failures_seen[edit.unit] = answer["failed"]
+                    raise self._handler_failed(edit, answer)
             else:
                 failing_since = None
-            if now + pause_s >= deadline:
+            if pause_s >= edit.left_s:
                 if idle:
-                    return EditOutcome(
-                        "reported",
-                        expected,
-                        f"{unit}'s settings handler ended without an error, but its SETTINGS do "
-                        f"not show the value.",
+                    note = (
+                        f"{edit.unit}'s settings handler ended without an error, but its SETTINGS "
+                        f"do not show the value."
                     )
-                raise SettingsNotAppliedError(
-                    f"{unit}.{path} = {expected!r} was reported, but the unit's settings handler "
-                    f"has not finished within {timeout:g} s. It may still apply it.",
-                    address=self._address,
-                    unit=unit,
-                    field=path,
+                    return {
+                        path: EditOutcome("reported", value, note)
+                        for path, value in expected.items()
+                    }
+                raise self._not_applied(
+                    edit,
+                    f"was reported, but the unit's settings handler has not finished within "
+                    f"{edit.timeout:g} s. It may still apply it.",
                 )
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, POLL_LONGEST_S)
 
-    def _handler_failed(
-        self, unit: str, path: str, expected: Any, answer: Mapping[str, Any]
-    ) -> SettingsNotAppliedError:
+    def _handler_failed(self, edit: _Edit, answer: Mapping[str, Any]) -> SettingsNotAppliedError:
         held = "not known"
         if isinstance(answer["structured"], Mapping):
             try:
-                held = repr(value_at(answer["structured"], path))
+                held = ", ".join(repr(value_at(answer["structured"], path)) for path in edit.fields)
             except KeyError:
                 held = "not among its settings"
-        error = SettingsNotAppliedError(
-            f"{unit}.{path} = {expected!r} was not taken: the unit's settings handler raised "
-            f"{answer['error']}. The unit still holds {held}.",
-            address=self._address,
-            unit=unit,
-            field=path,
+        error = self._not_applied(
+            edit,
+            f"was not taken: the unit's settings handler raised {answer['error']}. The unit still "
+            f"holds {held}.",
         )
         if answer.get("traceback"):
             error.add_note(str(answer["traceback"]))
         return error
 
-    async def _ask(self, unit: str, deadline: float) -> Mapping[str, Any]:
+    def _not_applied(self, edit: _Edit, what: str) -> SettingsNotAppliedError:
+        return SettingsNotAppliedError(
+            f"{edit} {what}", address=self._address, unit=edit.unit, field=edit.field
+        )
+
+    async def _ask(self, edit: _Edit) -> Mapping[str, Any]:
         assert self._ask_unit is not None
-        return await self._ask_unit(unit, max(0.05, deadline - time.monotonic()))
+        return await self._ask_unit(edit.unit, max(0.05, edit.left_s))
 
 
-def _holds(structured: Mapping[str, Any], path: str, expected: Any) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """Fields of one unit on their way; its text names them for messages."""
+
+    unit: str
+    fields: dict[str, object]
+    timeout: float
+    deadline: float
+
+    @property
+    def left_s(self) -> float:
+        return self.deadline - time.monotonic()
+
+    @property
+    def field(self) -> str:
+        return ", ".join(self.fields)
+
+    @property
+    def wire(self) -> tuple[str, object]:
+        if len(self.fields) == 1:
+            return next(iter(self.fields.items()))
+        return MANY_FIELDS, self.fields
+
+    def __str__(self) -> str:
+        return ", ".join(f"{self.unit}.{path} = {value!r}" for path, value in self.fields.items())
+
+
+def _holds(structured: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
     try:
-        found = value_at(structured, path)
+        found = {path: value_at(structured, path) for path in expected}
     except KeyError:
         return False
     # NaN is what was asked where NaN was asked.
-    return bool(found == expected or (found != found and expected != expected))
-
-
-def describe_failure(error: BaseException) -> str:
-    """One line for a person, for a place beside the field."""
-    if isinstance(error, GraphError):
-        return error.message
-    return f"{type(error).__name__}: {error}"
+    return all(
+        bool(found[path] == value or (found[path] != found[path] and value != value))
+        for path, value in expected.items()
+    )

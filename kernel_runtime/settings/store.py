@@ -92,6 +92,15 @@ def leaves(structured: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
             yield path, value
 
 
+def same_value(one: Any, other: Any) -> bool:
+    """Equal and of the same kind: 1, 1.0 and True are three values; a list may be a tuple."""
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same_value, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_value(one[key], other[key]) for key in one)
+    return type(one) is type(other) and (one == other or (one != one and other != other))
+
+
 class SettingsStore:
     """Current and initial settings of all units, and the history of changes.
 
