@@ -25,6 +25,7 @@ from typing import Any, cast
 from ezmsg.core import graphmeta
 
 from .errors import UnsafePayloadError
+from .pickle_scan import check_opcodes
 
 MAX_FOREIGN_GLOBALS = 10_000
 """Distinct foreign globals that one message may name; more is an attack, not a graph."""
@@ -167,13 +168,58 @@ def _sealed_constructor(real: type[Any]) -> type:
     )
 
 
-def _checked_items(kind: Callable[[Any], object]) -> Callable[..., object]:
-    def build(items: object = ()) -> object:
-        if not isinstance(items, list | tuple | set | frozenset | bytes):
-            raise pickle.UnpicklingError(f"a container is made of a {type(items).__name__}")
-        return kind(items)
+class _UUID(uuid.UUID):
+    """A UUID whose number is one whatever its pickle says; the nil UUID where it is nonsense."""
 
-    return _SealedCall(build)
+    __slots__ = ()
+
+    def __setstate__(self, state: object) -> None:
+        number = state.get("int") if isinstance(state, dict) else None
+        if type(number) is int and 0 <= number < 1 << 128:
+            object.__setattr__(self, "int", number)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (uuid.UUID, (self.hex,))
+
+
+_UUID.__name__ = _UUID.__qualname__ = "UUID"
+
+
+def _new_uuid(_cls: type) -> _UUID:
+    made: _UUID = object.__new__(_UUID)
+    object.__setattr__(made, "int", 0)
+    object.__setattr__(made, "is_safe", uuid.SafeUUID.unknown)
+    return made
+
+
+def _complex(real: object, imaginary: object) -> complex:
+    if type(real) is not float or type(imaginary) is not float:
+        raise pickle.UnpicklingError("a complex number is made of something else than floats")
+    return complex(real, imaginary)
+
+
+class _Budget:
+    """How many items the containers of one message may have been made of.
+
+    A pickle names each item of a set or bytearray once; one that has the same long list
+    copied many times over would take memory without having sent it.
+    """
+
+    __slots__ = ("_left",)
+
+    def __init__(self, items: int) -> None:
+        self._left = items
+
+    def copying(self, kind: Callable[[Any], object]) -> _SealedCall:
+        def build(items: object = ()) -> object:
+            if not isinstance(items, list | tuple | set | frozenset | bytes):
+                raise pickle.UnpicklingError(f"a container is made of a {type(items).__name__}")
+            self._left -= len(items)
+            if self._left < 0:
+                raise pickle.UnpicklingError("its containers are larger than the message")
+            return kind(items)
+
+        return _SealedCall(build)
 
 
 class _SealedCall:
@@ -193,11 +239,8 @@ class _SealedCall:
 
 def _allow_list() -> dict[tuple[str, str], Any]:
     allowed: dict[tuple[str, str], Any] = {
-        ("builtins", "set"): _checked_items(set),
-        ("builtins", "frozenset"): _checked_items(frozenset),
-        ("builtins", "bytearray"): _checked_items(bytearray),
-        ("builtins", "complex"): _SealedCall(complex),
-        ("uuid", "UUID"): _sealed_constructor(uuid.UUID),
+        ("builtins", "complex"): _SealedCall(_complex),
+        ("uuid", "UUID"): _Sealed("UUID", (), {"__new__": _new_uuid}),
     }
     for name, member in vars(graphmeta).items():
         if not isinstance(member, type) or member.__module__ != graphmeta.__name__:
@@ -212,6 +255,16 @@ def _allow_list() -> dict[tuple[str, str], Any]:
 
 ALLOWED = _allow_list()
 
+_CONTAINERS: dict[tuple[str, str], Callable[[Any], object]] = {
+    ("builtins", "set"): set,
+    ("builtins", "frozenset"): frozenset,
+    ("builtins", "bytearray"): bytearray,
+}
+"""Made by calls that copy, so each message has a budget for them."""
+
+_WORTH_REMEMBERING = 4096
+_REMEMBERED_BYTES = 8 * 1024 * 1024
+
 
 class SafeUnpickler(pickle.Unpickler):
     """Unpickler of one message; builds what the allow-list names and stand-ins for the rest."""
@@ -224,12 +277,15 @@ class SafeUnpickler(pickle.Unpickler):
         super().__init__(io.BytesIO(payload))
         self._known = dict(replacements) if replacements else {}
         self._foreign = 0
+        self._budget = _Budget(len(payload))
 
     def find_class(self, module: str, name: str) -> Any:
         key = (module, name)
         found = self._known.get(key)
         if found is None:
             found = ALLOWED.get(key)
+        if found is None and key in _CONTAINERS:
+            found = self._known[key] = self._budget.copying(_CONTAINERS[key])
         if found is None:
             self._foreign += 1
             if self._foreign > MAX_FOREIGN_GLOBALS:
@@ -238,10 +294,35 @@ class SafeUnpickler(pickle.Unpickler):
         return found
 
 
+class _Scanned:
+    """The last large message whose opcodes were found sound.
+
+    A graph that stands still has the same snapshot byte by byte; comparing is a thousand
+    times quicker than scanning again.
+    """
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last: bytes | None = None
+
+    def check(self, payload: bytes | bytearray | memoryview) -> None:
+        last = self._last
+        if last is not None and len(last) == len(payload) and last == payload:
+            return
+        check_opcodes(bytes(payload) if isinstance(payload, memoryview) else payload)
+        if isinstance(payload, bytes) and _WORTH_REMEMBERING <= len(payload) <= _REMEMBERED_BYTES:
+            self._last = payload
+
+
+_scanned = _Scanned()
+
+
 def decode(
     payload: bytes | bytearray | memoryview,
     *,
     replacements: dict[tuple[str, str], Any] | None = None,
+    scan: bool = True,
 ) -> Any:
     """Decode one pickled message.
 
@@ -251,6 +332,9 @@ def decode(
         The bytes of one pickle.
     replacements
         Constructors to use in place of those of the allow-list, by (module, name).
+    scan
+        False leaves out the look at the opcodes (`kernel_runtime.pickle_scan`), for what the
+        GraphServer itself has pickled and the rate makes it matter.
 
     Returns
     -------
@@ -263,6 +347,8 @@ def decode(
         The bytes are not a pickle that can be read this way.
     """
     try:
+        if scan:
+            _scanned.check(payload)
         return SafeUnpickler(payload, replacements).load()
     except RecursionError as error:
         raise UnsafePayloadError(

@@ -8,6 +8,7 @@ import os
 import pathlib
 import pickle
 import struct
+import tracemalloc
 import uuid
 from typing import Any
 
@@ -151,11 +152,65 @@ def test_an_absurd_length_is_a_typed_error() -> None:
         decode(b"\x80\x04\x8e" + struct.pack("<Q", 2**63) + b"x.")
 
 
-def without_sparse_memo(raw: bytes) -> bool:
-    return not any(opcode in raw for opcode in b"rp")
+@pytest.mark.parametrize(
+    "put",
+    [b"r\xff\xff\xff\xff", b"r\x00\x00\x00\x01", b"p4294967295\n", b"p" + b"9" * 5000 + b"\n"],
+)
+@pytest.mark.parametrize("before", [b"", b"\x80\x04", b"X\x04\x00\x00\x00rrrr0", b"cos\nsystem\n0"])
+def test_a_sparse_memo_index_takes_no_memory(before: bytes, put: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnsafePayloadError, match=r"memo index|line without an end"):
+            decode(before + b"N" + put + b".")
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
-@given(st.binary(max_size=200).filter(without_sparse_memo))
+@pytest.mark.parametrize("protocol", range(6))
+def test_every_protocol_is_read(protocol: int) -> None:
+    value = {
+        "many": [str(number) for number in range(600)],
+        "long": "x" * 70_000,
+        "bytes": b"y" * 300,
+        "numbers": [0, 255, 65_535, 2**31, 2**90, -1, 2.5, True, None],
+        "nested": ({"a": [(1, "b")]}, frozenset({1, 2}), {3, 4}),
+    }
+    if protocol < 3:
+        del value["bytes"]
+        del value["nested"]
+    assert decode(pickle.dumps(value, protocol=protocol)) == value
+
+
+def test_a_container_can_not_be_copied_over_and_over() -> None:
+    # One bytes object of 50 kB, and bytearray() called on it again and again by memo.
+    call = b"h\x01h\x00\x85R0"
+    start = b"\x80\x04B\x50\xc3\x00\x00" + b"z" * 50_000 + b"\x94cbuiltins\nbytearray\n\x94"
+    with pytest.raises(UnsafePayloadError, match="larger than the message"):
+        decode(start + call * 10_000 + b"N.")
+    assert decode(start + call[:-1] + b".") == bytearray(b"z" * 50_000)
+
+
+@pytest.mark.parametrize("number", ["nonsense", -1, 2**128, None, True, 1.5])
+def test_a_uuid_that_is_none_can_be_shown(number: object) -> None:
+    state = pickle.dumps({"int": number}, protocol=2)[2:-1]
+    raw = b"\x80\x04cuuid\nUUID\n)\x81" + state.replace(b"q\x00", b"") + b"b."
+    found = decode(raw)
+    assert isinstance(found, uuid.UUID)
+    assert str(found) == str(uuid.UUID(int=0))
+    assert pickle.loads(pickle.dumps(found)) == uuid.UUID(int=0)
+
+
+def test_deep_nesting_is_read_or_refused_and_ends() -> None:
+    for depth in (1_000, 200_000):
+        try:
+            found = decode(b"\x80\x04" + b"]" * depth + b"a" * (depth - 1) + b".")
+        except UnsafePayloadError:
+            continue
+        assert isinstance(found, list)
+
+
+@given(st.binary(max_size=200))
 def test_any_bytes_end_in_a_value_or_a_typed_error(raw: bytes) -> None:
     try:
         decode(raw)
