@@ -17,5 +17,6 @@ export default defineConfig({
     include: ["src/**/*.test.ts"],
     environment: "node",
     restoreMocks: true,
+    testTimeout: 30_000,
   },
 });

@@ -9,6 +9,8 @@ export interface GestureActions {
   click(at: Point): void;
   doubleClick(at: Point): void;
   hover(at: Point | null): void;
+  search(): void;
+  path(): void;
   escape(): void;
   /** The pointer went down: keys and wheel are meant for this widget now. */
   engage(): void;
@@ -32,7 +34,7 @@ export function listen(root: HTMLElement, stage: HTMLElement, actions: GestureAc
     return { x: event.clientX - rect.left, y: event.clientY - rect.top };
   };
   const isTool = (event: Event): boolean =>
-    event.target instanceof Element && event.target.closest(".ezn-search") !== null;
+    event.target instanceof Element && event.target.closest(".ezn-search, .ezn-minimap") !== null;
 
   stage.addEventListener(
     "pointerdown",
@@ -143,6 +145,12 @@ function handleKey(event: KeyboardEvent, actions: GestureActions): boolean {
     case "0":
     case "f":
       actions.fit();
+      return true;
+    case "/":
+      actions.search();
+      return true;
+    case "p":
+      actions.path();
       return true;
     case "Escape":
       actions.escape();

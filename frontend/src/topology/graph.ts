@@ -85,7 +85,7 @@ export class Graph {
   /** Topics that are the start of an edge, in the order of the rate buffers. */
   readonly rateTopics: string[] = [];
   readonly rateIndex = new Map<string, number>();
-  private readonly inTree = new Set<string>();
+  readonly #inTree = new Set<string>();
 
   constructor(readonly data: TopologyData) {
     for (const process of data.processes) this.processes.set(process.id, process);
@@ -120,16 +120,16 @@ export class Graph {
       this.owners.set(topic, { component: id, port: null });
     }
     for (const id of this.components.keys()) {
-      if (!this.collections.has(id)) this.placeInTree(id);
+      if (!this.collections.has(id)) this.#placeInTree(id);
     }
-    for (const id of this.collections.keys()) this.placeInTree(id);
+    for (const id of this.collections.keys()) this.#placeInTree(id);
   }
 
   /** Collections stand where their first unit does: in the order of the flow, mostly. */
-  private placeInTree(id: string): void {
+  #placeInTree(id: string): void {
     for (const one of [...this.ancestors(id), id]) {
-      if (this.inTree.has(one)) continue;
-      this.inTree.add(one);
+      if (this.#inTree.has(one)) continue;
+      this.#inTree.add(one);
       const parent = this.parentOf(one);
       const siblings = this.children.get(parent);
       if (siblings) siblings.push(one);

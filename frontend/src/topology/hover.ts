@@ -1,4 +1,5 @@
 /** The card with details beside the pointer. */
+import { make } from "../shared/make";
 import type { Graph, PortData } from "./graph";
 import { describeProcess } from "./processes";
 import { formatRate, type RateTable } from "./rates";
@@ -37,7 +38,7 @@ export function fillBoxDetails(
 }
 
 function portTable(ports: PortData[], graph: Graph, rates: RateTable): HTMLElement {
-  const table = document.createElement("table");
+  const table = make("table");
   for (const port of ports) {
     const row = table.insertRow();
     const notes = [port.leaky ? "leaky" : "", port.relay ? "relay" : ""].filter(Boolean);
@@ -79,15 +80,5 @@ export function placeCard(card: HTMLElement, x: number, y: number, stage: HTMLEl
   card.style.top = `${Math.max(4, top)}px`;
 }
 
-function heading(text: string): HTMLElement {
-  const made = document.createElement("b");
-  made.textContent = text;
-  return made;
-}
-
-function line(text: string, className = ""): HTMLElement {
-  const made = document.createElement("p");
-  made.textContent = text;
-  made.className = className;
-  return made;
-}
+const heading = (text: string): HTMLElement => make("b", {}, text);
+const line = (text: string, name = ""): HTMLElement => make("p", { class: name }, text);

@@ -74,9 +74,11 @@ describe("drawing of a graph", () => {
 
   it("shows a rate once per stream, outside where it leaves a collection", () => {
     const drawing = draw(demoTopology());
-    expect(drawing.labelledPorts.has("ECOG|east|ECOG/OUTPUT_SIGNAL")).toBe(true);
-    expect(drawing.labelledPorts.has("ECOG/ADD|east|ECOG/ADD/OUTPUT_SIGNAL")).toBe(false);
-    expect(drawing.labelledPorts.size).toBe(9);
+    const stretches = drawing.levels.flatMap((level) => level.stretches);
+    const labelled = new Set(stretches.filter((one) => one.labelled).map((one) => one.from.port));
+    expect(labelled.has("ECOG|east|ECOG/OUTPUT_SIGNAL")).toBe(true);
+    expect(labelled.has("ECOG/ADD|east|ECOG/ADD/OUTPUT_SIGNAL")).toBe(false);
+    expect(labelled.size).toBe(9);
   });
 
   it("shows the settings input only where it is connected", () => {

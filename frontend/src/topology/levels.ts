@@ -54,8 +54,6 @@ export interface Drawing {
   boxes: Map<string, Box>;
   /** Innermost levels first, so that the size of a group is known before it is placed. */
   levels: Level[];
-  /** Port keys of stretches that show their topic's rate. */
-  labelledPorts: Set<string>;
 }
 
 /** Width of a text at scale 1: `title` of a box, `small` for types and ports. */
@@ -83,47 +81,46 @@ export function buildDrawing(graph: Graph, folded: ReadonlySet<string>, measure:
 }
 
 class DrawingBuilder {
-  private readonly boxes = new Map<string, Box>();
-  private readonly ports = new Map<string, BoxPort>();
-  private readonly levels = new Map<string | null, Level>();
-  private readonly stretches = new Map<string, Stretch>();
-  private readonly borders = new Map<string, LayoutNode>();
+  readonly #boxes = new Map<string, Box>();
+  readonly #ports = new Map<string, BoxPort>();
+  readonly #levels = new Map<string | null, Level>();
+  readonly #stretches = new Map<string, Stretch>();
+  readonly #borders = new Map<string, LayoutNode>();
 
-  constructor(
-    private readonly graph: Graph,
-    private readonly folded: ReadonlySet<string>,
-    private readonly measure: Measure,
-  ) {}
+  readonly #graph: Graph;
+  readonly #folded: ReadonlySet<string>;
+  readonly #measure: Measure;
 
-  build(): Drawing {
-    this.addLevel(null, 0);
-    this.graph.data.edges.forEach((edge, index) => {
-      this.addEdge(edge.from, edge.to, index);
-    });
-    this.sizeBoxes();
-    const levels = [...this.levels.values()].reverse();
-    const labelledPorts = this.markLabels();
-    return { graph: this.graph, boxes: this.boxes, levels, labelledPorts };
+  constructor(graph: Graph, folded: ReadonlySet<string>, measure: Measure) {
+    this.#graph = graph;
+    this.#folded = folded;
+    this.#measure = measure;
   }
 
-  private addLevel(collection: string | null, depth: number): void {
+  build(): Drawing {
+    this.#addLevel(null, 0);
+    this.#graph.data.edges.forEach((edge, index) => {
+      this.#addEdge(edge.from, edge.to, index);
+    });
+    this.#sizeBoxes();
+    const levels = [...this.#levels.values()].reverse();
+    this.#markLabels();
+    return { graph: this.#graph, boxes: this.#boxes, levels };
+  }
+
+  #addLevel(collection: string | null, depth: number): void {
     const level: Level = { collection, nodes: [], stretches: [] };
-    this.levels.set(collection, level);
-    for (const id of this.graph.children.get(collection) ?? []) {
-      const component = this.graph.components.get(id);
+    this.#levels.set(collection, level);
+    for (const id of this.#graph.children.get(collection) ?? []) {
+      const component = this.#graph.components.get(id);
       if (!component) continue;
-      const isGroup = component.kind === "collection" && !this.folded.has(id);
-      this.addBox(component, collection, depth, isGroup);
-      if (isGroup) this.addLevel(id, depth + 1);
+      const isGroup = component.kind === "collection" && !this.#folded.has(id);
+      this.#addBox(component, collection, depth, isGroup);
+      if (isGroup) this.#addLevel(id, depth + 1);
     }
   }
 
-  private addBox(
-    component: Component,
-    level: string | null,
-    depth: number,
-    isGroup: boolean,
-  ): void {
+  #addBox(component: Component, level: string | null, depth: number, isGroup: boolean): void {
     const { id, data } = component;
     const kinds = { unit: "unit", collection: isGroup ? "group" : "folded", topic: "topic" };
     const box: Box = {
@@ -141,87 +138,89 @@ class DrawingBuilder {
         component.kind === "unit"
           ? [component.data]
           : component.kind === "collection"
-            ? this.graph.unitsWithin(id)
+            ? this.#graph.unitsWithin(id)
             : [],
     };
-    this.boxes.set(id, box);
+    this.#boxes.set(id, box);
     for (const port of data?.ports ?? []) {
-      this.port(id, port.direction === "input" ? "west" : "east", port.topic, port);
+      this.#port(id, port.direction === "input" ? "west" : "east", port.topic, port);
     }
   }
 
-  private port(component: string, side: Side, topic: string, port: PortData | null): BoxPort {
+  #port(component: string, side: Side, topic: string, port: PortData | null): BoxPort {
     const key = portKey(component, side, topic);
-    const known = this.ports.get(key);
+    const known = this.#ports.get(key);
     if (known) return known;
     const label = port ? shortPortName(port) : "";
     const made = { key, topic, side, y: 0, label, port, connected: false };
-    this.ports.set(key, made);
-    this.boxes.get(component)?.ports.push(made);
+    this.#ports.set(key, made);
+    this.#boxes.get(component)?.ports.push(made);
     return made;
   }
 
   /** The box that stands for a component: itself, or the outermost folded collection around. */
-  private visible(component: string): string {
-    const around = [...this.graph.ancestors(component), component];
-    return around.find((id) => this.folded.has(id) && this.graph.collections.has(id)) ?? component;
+  #visible(component: string): string {
+    const around = [...this.#graph.ancestors(component), component];
+    return (
+      around.find((id) => this.#folded.has(id) && this.#graph.collections.has(id)) ?? component
+    );
   }
 
-  private addEdge(from: string, to: string, index: number): void {
-    const source = this.graph.owners.get(from)?.component;
-    const target = this.graph.owners.get(to)?.component;
+  #addEdge(from: string, to: string, index: number): void {
+    const source = this.#graph.owners.get(from)?.component;
+    const target = this.#graph.owners.get(to)?.component;
     if (source === undefined || target === undefined) return;
-    const fromBox = this.visible(source);
-    const toBox = this.visible(target);
+    const fromBox = this.#visible(source);
+    const toBox = this.#visible(target);
     // Inside means: the line starts (ends) at the inner side of a collection's border.
-    const startsInside = this.holds(source, target) && this.boxes.get(source)?.kind === "group";
-    const endsInside = this.holds(target, source) && this.boxes.get(target)?.kind === "group";
-    if (fromBox === toBox && this.boxes.get(fromBox)?.kind !== "group") {
-      const isLoop = source === target && this.graph.units.has(source);
+    const startsInside = this.#holds(source, target) && this.#boxes.get(source)?.kind === "group";
+    const endsInside = this.#holds(target, source) && this.#boxes.get(target)?.kind === "group";
+    if (fromBox === toBox && this.#boxes.get(fromBox)?.kind !== "group") {
+      const isLoop = source === target && this.#graph.units.has(source);
       if (!isLoop) return;
     }
-    const startLevel = startsInside ? source : (this.boxes.get(fromBox)?.level ?? null);
-    const endLevel = endsInside ? target : (this.boxes.get(toBox)?.level ?? null);
-    const common = this.commonLevel(startLevel, endLevel);
+    const startLevel = startsInside ? source : (this.#boxes.get(fromBox)?.level ?? null);
+    const endLevel = endsInside ? target : (this.#boxes.get(toBox)?.level ?? null);
+    const common = this.#commonLevel(startLevel, endLevel);
 
-    let node = startsInside ? this.border(source, "west", from) : fromBox;
-    let port = this.port(
+    let node = startsInside ? this.#border(source, "west", from) : fromBox;
+    let port = this.#port(
       startsInside ? source : fromBox,
       startsInside ? "west" : "east",
       from,
       null,
     );
     for (let level = startLevel; level !== common && level !== null; ) {
-      const exit = this.port(level, "east", from, null);
-      this.stretch(level, node, port, this.border(level, "east", from), exit, from, index);
+      const exit = this.#port(level, "east", from, null);
+      this.#stretch(level, node, port, this.#border(level, "east", from), exit, from, index);
       [node, port] = [level, exit];
-      level = this.boxes.get(level)?.level ?? null;
+      level = this.#boxes.get(level)?.level ?? null;
     }
     const inward: string[] = [];
     for (let level = endLevel; level !== common && level !== null; ) {
       inward.unshift(level);
-      level = this.boxes.get(level)?.level ?? null;
+      level = this.#boxes.get(level)?.level ?? null;
     }
     let level = common;
     for (const next of inward) {
-      const entry = this.port(next, "west", to, null);
-      this.stretch(level, node, port, next, entry, from, index);
-      [node, port, level] = [this.border(next, "west", to), entry, next];
+      const entry = this.#port(next, "west", to, null);
+      this.#stretch(level, node, port, next, entry, from, index);
+      [node, port, level] = [this.#border(next, "west", to), entry, next];
     }
-    const last = this.port(endsInside ? target : toBox, endsInside ? "east" : "west", to, null);
-    const lastNode = endsInside ? this.border(target, "east", to) : toBox;
-    this.stretch(level, node, port, lastNode, last, from, index);
+    const last = this.#port(endsInside ? target : toBox, endsInside ? "east" : "west", to, null);
+    const lastNode = endsInside ? this.#border(target, "east", to) : toBox;
+    this.#stretch(level, node, port, lastNode, last, from, index);
   }
 
   /** Whether `outer` is a collection with `inner` in it (or is the same one). */
-  private holds(outer: string, inner: string): boolean {
-    if (!this.graph.collections.has(outer)) return false;
-    return outer === inner || this.graph.ancestors(inner).includes(outer);
+  #holds(outer: string, inner: string): boolean {
+    if (!this.#graph.collections.has(outer)) return false;
+    return outer === inner || this.#graph.ancestors(inner).includes(outer);
   }
 
-  private commonLevel(a: string | null, b: string | null): string | null {
+  #commonLevel(a: string | null, b: string | null): string | null {
     const around = (level: string | null): (string | null)[] =>
-      level === null ? [null] : [null, ...this.graph.ancestors(level), level];
+      level === null ? [null] : [null, ...this.#graph.ancestors(level), level];
     const [chainA, chainB] = [around(a), around(b)];
     let common: string | null = null;
     for (let i = 0; i < Math.min(chainA.length, chainB.length); i++) {
@@ -231,23 +230,23 @@ class DrawingBuilder {
     return common;
   }
 
-  private border(collection: string, side: Side, topic: string): string {
-    const port = this.port(collection, side, topic, null);
+  #border(collection: string, side: Side, topic: string): string {
+    const port = this.#port(collection, side, topic, null);
     const id = borderId(port.key);
-    if (!this.borders.has(id)) {
+    if (!this.#borders.has(id)) {
       const node: LayoutNode = {
         id,
         role: side,
-        width: port.label === "" ? 0 : Math.min(this.measure(port.label, "small"), 110) + 10,
+        width: port.label === "" ? 0 : Math.min(this.#measure(port.label, "small"), 110) + 10,
         height: BOX.portRow,
         ports: [{ key: port.key, side: side === "west" ? "east" : "west", y: BOX.portRow / 2 }],
       };
-      this.borders.set(id, node);
+      this.#borders.set(id, node);
     }
     return id;
   }
 
-  private stretch(
+  #stretch(
     level: string | null,
     fromNode: string,
     fromPort: BoxPort,
@@ -259,7 +258,7 @@ class DrawingBuilder {
     fromPort.connected = true;
     toPort.connected = true;
     const id = `${fromPort.key}>${toPort.key}@${level ?? ""}`;
-    const known = this.stretches.get(id);
+    const known = this.#stretches.get(id);
     if (known) {
       known.edges.push(edge);
       return;
@@ -273,75 +272,74 @@ class DrawingBuilder {
       topic,
       edges: [edge],
     };
-    this.stretches.set(id, made);
-    this.levels.get(level)?.stretches.push(made);
+    this.#stretches.set(id, made);
+    this.#levels.get(level)?.stretches.push(made);
   }
 
   /**
    * A rate stands once per stream: where its line leaves a box. It is left out where the line
    * only goes to the border and on, since the label stands outside then.
    */
-  private markLabels(): Set<string> {
+  #markLabels(): void {
     const goesOn = new Set<string>();
-    for (const stretch of this.stretches.values()) goesOn.add(stretch.from.port);
+    for (const stretch of this.#stretches.values()) goesOn.add(stretch.from.port);
     const labelled = new Set<string>();
-    for (const stretch of this.stretches.values()) {
+    for (const stretch of this.#stretches.values()) {
       const fromBorder = stretch.from.node.startsWith("border:");
       const toBorder = stretch.to.node.startsWith("border:");
       if (fromBorder || (toBorder && goesOn.has(stretch.to.port))) continue;
       labelled.add(stretch.from.port);
     }
-    for (const stretch of this.stretches.values()) {
+    for (const stretch of this.#stretches.values()) {
       stretch.labelled = labelled.has(stretch.from.port);
     }
-    return labelled;
   }
 
-  private sizeBoxes(): void {
+  #sizeBoxes(): void {
     let width: number = BOX.minWidth;
-    for (const box of this.boxes.values()) {
+    for (const box of this.#boxes.values()) {
       box.ports = box.ports.filter((port) => port.connected || !port.port?.settings);
       if (box.kind === "unit" || box.kind === "folded") {
-        width = Math.max(width, this.wantedWidth(box));
+        width = Math.max(width, this.#wantedWidth(box));
       }
     }
     width = Math.ceil(Math.min(width, BOX.maxWidth) / 4) * 4;
-    for (const box of this.boxes.values()) {
-      if (box.kind !== "group") this.sizeBox(box, width);
+    for (const box of this.#boxes.values()) {
+      if (box.kind !== "group") this.#sizeBox(box, width);
     }
-    for (const level of this.levels.values()) {
-      const inside = this.graph.children.get(level.collection) ?? [];
+    for (const level of this.#levels.values()) {
+      const inside = this.#graph.children.get(level.collection) ?? [];
       for (const id of inside) {
-        const box = this.boxes.get(id);
+        const box = this.#boxes.get(id);
         if (box) level.nodes.push(layoutNode(box));
       }
       if (level.collection === null) continue;
       // Ports in the border are shown even where nothing is connected inside.
-      for (const port of this.boxes.get(level.collection)?.ports ?? []) {
-        const node = this.borders.get(this.border(level.collection, port.side, port.topic));
+      for (const port of this.#boxes.get(level.collection)?.ports ?? []) {
+        const node = this.#borders.get(this.#border(level.collection, port.side, port.topic));
         if (node) level.nodes.push(node);
       }
     }
   }
 
-  private wantedWidth(box: Box): number {
+  #wantedWidth(box: Box): number {
     const labelWidth = (side: Side): number =>
       Math.max(
         0,
         ...box.ports
           .filter((port) => port.side === side)
-          .map((port) => this.measure(port.label, "small")),
+          .map((port) => this.#measure(port.label, "small")),
       );
     return Math.max(
-      this.measure(box.name, "title") * 1.06 + 60,
-      Math.min(this.measure(box.type, "small"), 150) + 26,
+      this.#measure(box.name, "title") * 1.06 + 60,
+      Math.min(this.#measure(box.type, "small"), 150) + 26,
       labelWidth("west") + labelWidth("east") + 38,
     );
   }
 
-  private sizeBox(box: Box, unitWidth: number): void {
+  #sizeBox(box: Box, unitWidth: number): void {
     if (box.kind === "topic") {
-      box.width = Math.ceil(Math.min(this.measure(box.name, "small") + 36, BOX.maxWidth));
+      box.width = Math.ceil(Math.min(this.#measure(box.name, "small") + 36, BOX.maxWidth));
       box.height = BOX.topicHeight;
       for (const port of box.ports) port.y = BOX.topicHeight / 2;
       return;

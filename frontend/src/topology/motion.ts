@@ -7,74 +7,74 @@ const FRESH_MS = 2200;
 const MAX_BOXES = 400;
 
 export class Motion {
-  private from = new Map<string, Rect>();
-  private readonly to = new Map<string, Rect>();
-  private readonly ports = new Map<string, Point>();
-  private start = Number.NEGATIVE_INFINITY;
-  private readonly born = new Map<string, number>();
-  private known = new Set<string>();
+  #from = new Map<string, Rect>();
+  readonly #to = new Map<string, Rect>();
+  readonly #ports = new Map<string, Point>();
+  #start = Number.NEGATIVE_INFINITY;
+  readonly #born = new Map<string, number>();
+  #known = new Set<string>();
 
   /** Begins the way to a new scene. Boxes that weren't there before look new for a moment. */
   begin(scene: Scene, now: number, animate: boolean): void {
-    const before = this.current(now);
-    const isFirst = this.known.size === 0;
+    const before = this.#current(now);
+    const isFirst = this.#known.size === 0;
     for (const [id, { box }] of scene.boxes) {
-      const isNew = !this.known.has(id) && !this.known.has(box.level ?? "");
-      if (!isFirst && animate && isNew) this.born.set(id, now);
+      const isNew = !this.#known.has(id) && !this.#known.has(box.level ?? "");
+      if (!isFirst && animate && isNew) this.#born.set(id, now);
     }
-    this.known = new Set(scene.graph.components.keys());
-    this.to.clear();
-    this.ports.clear();
-    for (const [id, { rect }] of scene.boxes) this.to.set(id, { ...rect });
-    for (const [key, at] of scene.ports) this.ports.set(key, { ...at });
-    this.from = animate && scene.boxes.size <= MAX_BOXES ? before : new Map();
-    this.start = this.from.size > 0 ? now : Number.NEGATIVE_INFINITY;
+    this.#known = new Set(scene.graph.components.keys());
+    this.#to.clear();
+    this.#ports.clear();
+    for (const [id, { rect }] of scene.boxes) this.#to.set(id, { ...rect });
+    for (const [key, at] of scene.ports) this.#ports.set(key, { ...at });
+    this.#from = animate && scene.boxes.size <= MAX_BOXES ? before : new Map();
+    this.#start = this.#from.size > 0 ? now : Number.NEGATIVE_INFINITY;
   }
 
   /** How far it has come, from 0 to 1. */
   progress(now: number): number {
-    const t = Math.min(1, (now - this.start) / DURATION_MS);
+    const t = Math.min(1, (now - this.#start) / DURATION_MS);
     return 1 - (1 - t) ** 3;
   }
 
   get finalRects(): ReadonlyMap<string, Rect> {
-    return this.to;
+    return this.#to;
   }
 
   /** Puts the scene's boxes and ports where they are now; false when they have arrived. */
   apply(scene: Scene, now: number): boolean {
     const progress = this.progress(now);
     for (const [id, one] of scene.boxes) {
-      const [from, to] = [this.from.get(id), this.to.get(id)];
+      const [from, to] = [this.#from.get(id), this.#to.get(id)];
       if (!to) continue;
       one.rect = from ? between(from, to, progress) : to;
       for (const port of one.box.ports) {
-        const [point, moved] = [this.ports.get(port.key), scene.ports.get(port.key)];
+        const [point, moved] = [this.#ports.get(port.key), scene.ports.get(port.key)];
         if (!point || !moved) continue;
         moved.x = port.side === "west" ? one.rect.x : one.rect.x + one.rect.width;
         moved.y = point.y + one.rect.y - to.y;
       }
     }
-    if (progress >= 1) this.from = new Map();
+    if (progress >= 1) this.#from = new Map();
     return progress < 1;
   }
 
   /** Box id -> how new it still looks, from 1 to 0. */
   freshness(now: number): Map<string, number> {
     const fresh = new Map<string, number>();
-    for (const [id, since] of this.born) {
+    for (const [id, since] of this.#born) {
       const left = 1 - (now - since) / FRESH_MS;
       if (left > 0) fresh.set(id, left);
-      else this.born.delete(id);
+      else this.#born.delete(id);
     }
     return fresh;
   }
 
-  private current(now: number): Map<string, Rect> {
+  #current(now: number): Map<string, Rect> {
     const progress = this.progress(now);
     const rects = new Map<string, Rect>();
-    for (const [id, to] of this.to) {
-      const from = this.from.get(id);
+    for (const [id, to] of this.#to) {
+      const from = this.#from.get(id);
       rects.set(id, from ? between(from, to, progress) : to);
     }
     return rects;

@@ -28,7 +28,7 @@ export interface ProcessMark {
 
 /** Keeps the mark of a process as long as a widget lives, whatever comes and goes. */
 export class ProcessMarks {
-  private readonly places = new Map<string, number>();
+  readonly #places = new Map<string, number>();
 
   of(graph: Graph, theme: Theme): Map<string, ProcessMark> {
     const counts = new Map<string, number>();
@@ -39,8 +39,8 @@ export class ProcessMarks {
     const marks = new Map<string, ProcessMark>();
     for (const [id, units] of counts) {
       if (units === 0) continue;
-      const place = this.places.get(id) ?? this.places.size;
-      this.places.set(id, place);
+      const place = this.#places.get(id) ?? this.#places.size;
+      this.#places.set(id, place);
       const base = PALETTE[place % PALETTE.length] ?? [128, 128, 128];
       const color: Rgb = theme.dark ? mix(base as Rgb, [255, 255, 255], 0.22) : (base as Rgb);
       const process = graph.processes.get(id) ?? null;

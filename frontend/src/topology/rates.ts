@@ -16,18 +16,18 @@ export type RatesOutcome = "applied" | "stale" | "gap";
 export class RateTable {
   /** Messages per second by index of `Graph.rateTopics`; NaN where not known. */
   values = new Float32Array(0);
-  private revision = -1;
-  private sequence = -1;
+  #revision = -1;
+  #sequence = -1;
 
   reset(revision: number, count: number): void {
     this.values = new Float32Array(count).fill(Number.NaN);
-    this.revision = revision;
-    this.sequence = -1;
+    this.#revision = revision;
+    this.#sequence = -1;
   }
 
   apply(message: RatesMessage, buffers: readonly DataView[]): RatesOutcome {
-    if (message.revision !== this.revision) return "stale";
-    if (!message.full && message.sequence !== this.sequence + 1) return "gap";
+    if (message.revision !== this.#revision) return "stale";
+    if (!message.full && message.sequence !== this.#sequence + 1) return "gap";
     const [indexBytes, valueBytes] = buffers;
     if (!indexBytes || !valueBytes) return "gap";
     const count = Math.min(indexBytes.byteLength, valueBytes.byteLength) >> 2;
@@ -36,7 +36,7 @@ export class RateTable {
       const index = indexBytes.getUint32(i * 4, true);
       if (index < this.values.length) this.values[index] = valueBytes.getFloat32(i * 4, true);
     }
-    this.sequence = message.sequence;
+    this.#sequence = message.sequence;
     return "applied";
   }
 }

@@ -47,67 +47,67 @@ export class TopologyStore {
   mismatch: string | null = null;
   /** When the kernel was last heard (ms, as `performance.now()`). */
   heardAt = performance.now();
-  private readonly listeners = new Set<(change: Change) => void>();
-  private model: TopologyModel | null = null;
+  readonly #listeners = new Set<(change: Change) => void>();
+  #model: TopologyModel | null = null;
 
   /** Follows a model; the returned function ends it. */
   attach(model: TopologyModel): () => void {
-    this.model = model;
+    this.#model = model;
     const on = (event: string, handler: (...args: never[]) => void): void => {
       model.on(event, handler);
       stops.push(() => model.off(event, handler));
     };
     const stops: (() => void)[] = [];
-    on("change:_topology", () => this.readTopology());
-    on("change:_status", () => this.readStatus());
-    on("change:_unit_states", () => this.readConditions());
-    on("change:_protocol", () => this.readProtocol());
+    on("change:_topology", () => this.#readTopology());
+    on("change:_status", () => this.#readStatus());
+    on("change:_unit_states", () => this.#readConditions());
+    on("change:_protocol", () => this.#readProtocol());
     for (const name of ["selected", "folded", "height"] as const) {
-      on(`change:${name}`, () => this.emit(name));
+      on(`change:${name}`, () => this.#emit(name));
     }
     on("msg:custom", (message: KernelMessage, buffers: DataView[]) => {
-      this.onMessage(message, buffers);
+      this.#onMessage(message, buffers);
     });
-    this.readProtocol();
-    this.readTopology();
-    this.readStatus();
-    this.readConditions();
+    this.#readProtocol();
+    this.#readTopology();
+    this.#readStatus();
+    this.#readConditions();
     return () => {
       for (const stop of stops) stop();
-      this.model = null;
+      this.#model = null;
     };
   }
 
   onChange(listener: (change: Change) => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Tells the kernel whether a view can be seen; asked for again and again while it can. */
   tellView(view: string, visible: boolean): void {
-    this.model?.send({ type: "view", view, visible });
+    this.#model?.send({ type: "view", view, visible });
   }
 
-  private askForRates(): void {
-    this.model?.send({ type: "resync" });
+  #askForRates(): void {
+    this.#model?.send({ type: "resync" });
   }
 
-  private onMessage(message: KernelMessage, buffers: DataView[]): void {
-    this.heard();
+  #onMessage(message: KernelMessage, buffers: DataView[]): void {
+    this.#heard();
     if (message.type !== "rates") return;
     const outcome = this.rates.apply(message as RatesMessage, buffers);
-    if (outcome === "applied") this.emit("rates");
-    if (outcome === "gap") this.askForRates();
+    if (outcome === "applied") this.#emit("rates");
+    if (outcome === "gap") this.#askForRates();
   }
 
-  private readProtocol(): void {
-    this.mismatch = protocolMismatch(this.model?.get("_protocol"));
-    this.emit("status");
+  #readProtocol(): void {
+    this.mismatch = protocolMismatch(this.#model?.get("_protocol"));
+    this.#emit("status");
   }
 
-  private readTopology(): void {
-    this.heard();
-    const data = this.model?.get("_topology") ?? EMPTY_TOPOLOGY;
+  #readTopology(): void {
+    this.#heard();
+    const data = this.#model?.get("_topology") ?? EMPTY_TOPOLOGY;
     const before = this.rates.values;
     const known = this.graph.rateIndex;
     this.graph = new Graph(data);
@@ -117,29 +117,29 @@ export class TopologyStore {
       const old = known.get(topic);
       if (old !== undefined) this.rates.values[index] = before[old] ?? Number.NaN;
     });
-    this.emit("topology");
+    this.#emit("topology");
   }
 
-  private readStatus(): void {
-    this.heard();
-    this.status = this.model?.get("_status") ?? { state: "connecting", text: "" };
-    this.emit("status");
+  #readStatus(): void {
+    this.#heard();
+    this.status = this.#model?.get("_status") ?? { state: "connecting", text: "" };
+    this.#emit("status");
   }
 
-  private readConditions(): void {
-    this.heard();
-    const states = this.model?.get("_unit_states") ?? {};
+  #readConditions(): void {
+    this.#heard();
+    const states = this.#model?.get("_unit_states") ?? {};
     this.conditions = new Map(
       Object.entries(states).map(([unit, [state, reason]]) => [unit, { state, reason }]),
     );
-    this.emit("conditions");
+    this.#emit("conditions");
   }
 
-  private heard(): void {
+  #heard(): void {
     this.heardAt = performance.now();
   }
 
-  private emit(change: Change): void {
-    for (const listener of this.listeners) listener(change);
+  #emit(change: Change): void {
+    for (const listener of this.#listeners) listener(change);
   }
 }

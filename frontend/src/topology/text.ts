@@ -10,29 +10,33 @@ const MAX_KEPT = 4000;
 
 /** Cuts texts to a width, with an ellipsis; keeps what it has measured. */
 export class TextFitter {
-  private readonly kept = new Map<string, string>();
+  readonly #kept = new Map<string, string>();
 
-  constructor(private readonly context: CanvasRenderingContext2D) {}
+  readonly #context: CanvasRenderingContext2D;
+
+  constructor(context: CanvasRenderingContext2D) {
+    this.#context = context;
+  }
 
   /** The context's font has to be set to `font` already. */
   fit(text: string, width: number, font: string): string {
     if (width <= 0) return "";
     const key = `${font}|${Math.floor(width)}|${text}`;
-    const known = this.kept.get(key);
+    const known = this.#kept.get(key);
     if (known !== undefined) return known;
-    if (this.kept.size > MAX_KEPT) this.kept.clear();
-    const fitted = this.cut(text, width);
-    this.kept.set(key, fitted);
+    if (this.#kept.size > MAX_KEPT) this.#kept.clear();
+    const fitted = this.#cut(text, width);
+    this.#kept.set(key, fitted);
     return fitted;
   }
 
-  private cut(text: string, width: number): string {
-    if (this.context.measureText(text).width <= width) return text;
+  #cut(text: string, width: number): string {
+    if (this.#context.measureText(text).width <= width) return text;
     let low = 0;
     let high = text.length;
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
-      const fits = this.context.measureText(`${text.slice(0, middle)}…`).width <= width;
+      const fits = this.#context.measureText(`${text.slice(0, middle)}…`).width <= width;
       if (fits) low = middle;
       else high = middle - 1;
     }

@@ -167,7 +167,8 @@ export function cutRows(widths: number[], crossingAt: number[], rows: number): n
     for (let k = r; k <= count; k++) {
       for (let from = r - 1; from < k; from++) {
         const cost = (best[r - 1]?.[from] ?? Number.POSITIVE_INFINITY) + rowCost(from, k);
-        if (cost < (line[k] ?? 0)) {
+        // Of equal choices the one with the fuller rows first.
+        if (cost <= (line[k] ?? 0)) {
           line[k] = cost;
           cuts[k] = from;
         }

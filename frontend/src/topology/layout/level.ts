@@ -27,7 +27,6 @@ export const SPACING = {
 interface Gap {
   wires: Map<string, Wire>;
   labelRoom: number;
-  width: number;
   x: number;
 }
 
@@ -123,68 +122,77 @@ function rowStarts(
 }
 
 class Router {
-  private readonly gaps: Gap[][];
-  private readonly detours: Detour[];
-  private readonly margin = new Map<string, Wire>();
+  readonly #gaps: Gap[][];
+  readonly #detours: Detour[];
+  /** Lines that go past a whole row: their tracks in the margin at the left. */
+  readonly #margin = new Map<string, number>();
+
+  readonly #rows: Row[];
+  readonly #nodeRow: ReadonlyMap<string, number>;
+  readonly #input: LevelInput;
 
   constructor(
-    private readonly rows: Row[],
+    rows: Row[],
     turning: LayoutEdge[],
-    private readonly nodeRow: ReadonlyMap<string, number>,
-    private readonly input: LevelInput,
+    nodeRow: ReadonlyMap<string, number>,
+    input: LevelInput,
   ) {
-    this.gaps = rows.map((row) =>
-      row.gaps.map(() => ({ wires: new Map(), labelRoom: 0, width: 0, x: 0 })),
-    );
-    this.detours = turning.map((edge) => this.detour(edge));
+    this.#rows = rows;
+    this.#nodeRow = nodeRow;
+    this.#input = input;
+
+    this.#gaps = rows.map((row) => row.gaps.map(() => ({ wires: new Map(), labelRoom: 0, x: 0 })));
+    this.#detours = turning.map((edge) => this.#detour(edge));
   }
 
   route(): Omit<LevelLayout, "order" | "crossings"> {
-    this.collectWires();
-    const marginWidth = this.placeColumns();
-    const { corridorY, rowY, height } = this.placeRows();
+    this.#collectWires();
+    const marginWidth = this.#placeColumns();
+    const { corridorY, rowY, height } = this.#placeRows();
     const positions = new Map<string, Point>();
-    this.rows.forEach((row, index) => {
+    this.#rows.forEach((row, index) => {
       for (const vertex of row.layers.flat()) {
         if (!vertex.node) continue;
         positions.set(vertex.id, {
-          x: this.columnX[index]?.[vertex.layer]?.get(vertex) ?? 0,
+          x: this.#columnX[index]?.[vertex.layer]?.get(vertex) ?? 0,
           y: vertex.y + (rowY[index] ?? 0),
         });
       }
     });
     const routes = new Map<string, Point[]>();
-    this.rows.forEach((row, index) => {
+    this.#rows.forEach((row, index) => {
       for (const [edge, path] of row.paths) {
         const y0 = rowY[index] ?? 0;
         const first = path[0];
         const last = path.at(-1);
         if (!first || !last) continue;
-        const points = [{ x: this.rightOf(index, first.from), y: y0 + first.from.y + first.fromY }];
+        const points = [
+          { x: this.#rightOf(index, first.from), y: y0 + first.from.y + first.fromY },
+        ];
         for (const segment of path) {
-          const x = this.trackX(index, segment.to.layer, segment.wire);
+          const x = this.#trackX(index, segment.to.layer, segment.wire);
           points.push({ x, y: y0 + segment.from.y + segment.fromY });
           points.push({ x, y: y0 + segment.to.y + segment.toY });
         }
-        points.push({ x: this.leftOf(index, last.to), y: y0 + last.to.y + last.toY });
+        points.push({ x: this.#leftOf(index, last.to), y: y0 + last.to.y + last.toY });
         routes.set(edge, simplify(points));
       }
     });
-    for (const detour of this.detours) {
-      routes.set(detour.edge.id, this.detourRoute(detour, rowY, corridorY, marginWidth));
+    for (const detour of this.#detours) {
+      routes.set(detour.edge.id, this.#detourRoute(detour, rowY, corridorY, marginWidth));
     }
-    return { width: this.width, height, positions, routes };
+    return { width: this.#width, height, positions, routes };
   }
 
-  private vertex(node: string): { row: number; vertex: Vertex | undefined } {
-    const row = this.nodeRow.get(node) ?? 0;
-    return { row, vertex: this.rows[row]?.vertexOf.get(node) };
+  #vertex(node: string): { row: number; vertex: Vertex | undefined } {
+    const row = this.#nodeRow.get(node) ?? 0;
+    return { row, vertex: this.#rows[row]?.vertexOf.get(node) };
   }
 
   /** Out of the row at the right of its box, along a corridor, in again left of the target. */
-  private detour(edge: LayoutEdge): Detour {
-    const from = this.vertex(edge.from.node);
-    const to = this.vertex(edge.to.node);
+  #detour(edge: LayoutEdge): Detour {
+    const from = this.#vertex(edge.from.node);
+    const to = this.#vertex(edge.to.node);
     const y = (at: Vertex | undefined, port: string, side: "east" | "west"): number =>
       at ? at.y + portY(at, port, side) : 0;
     // Corridor k lies below row k.
@@ -207,8 +215,8 @@ class Router {
     };
   }
 
-  private wire(row: number, gap: number, key: string): Wire {
-    const wires = this.gaps[row]?.[gap]?.wires;
+  #wire(row: number, gap: number, key: string): Wire {
+    const wires = this.#gaps[row]?.[gap]?.wires;
     const known = wires?.get(key);
     if (known) return known;
     const made: Wire = {
@@ -223,15 +231,15 @@ class Router {
     return made;
   }
 
-  private collectWires(): void {
+  #collectWires(): void {
     const reach = (wire: Wire, y: number): void => {
       wire.low = Math.min(wire.low, y);
       wire.high = Math.max(wire.high, y);
     };
-    this.rows.forEach((row, index) => {
+    this.#rows.forEach((row, index) => {
       row.gaps.forEach((segments, gap) => {
         for (const segment of segments) {
-          const wire = this.wire(index, gap, segment.wire);
+          const wire = this.#wire(index, gap, segment.wire);
           const [from, to] = [segment.from.y + segment.fromY, segment.to.y + segment.toY];
           if (!wire.lefts.includes(from)) wire.lefts.push(from);
           wire.rights.push(to);
@@ -240,51 +248,42 @@ class Router {
         }
       });
     });
-    for (const { edge, exit, entry } of this.detours) {
-      const out = this.wire(exit.row, exit.gap, edge.from.port);
+    for (const { edge, exit, entry } of this.#detours) {
+      const out = this.#wire(exit.row, exit.gap, edge.from.port);
       if (!out.lefts.includes(exit.y)) out.lefts.push(exit.y);
       reach(out, exit.y);
       reach(out, exit.corridor === exit.row ? FAR : -FAR);
-      const into = this.wire(entry.row, entry.gap, `in:${edge.from.port}`);
+      const into = this.#wire(entry.row, entry.gap, `in:${edge.from.port}`);
       into.rights.push(entry.y);
       reach(into, entry.y);
       reach(into, entry.corridor === entry.row ? FAR : -FAR);
-      if (exit.corridor !== entry.corridor && !this.margin.has(edge.from.port)) {
-        const low = Math.min(exit.corridor, entry.corridor);
-        const high = Math.max(exit.corridor, entry.corridor);
-        this.margin.set(edge.from.port, {
-          key: edge.from.port,
-          lefts: [],
-          rights: [],
-          low,
-          high,
-          track: this.margin.size,
-        });
+      if (exit.corridor !== entry.corridor && !this.#margin.has(edge.from.port)) {
+        this.#margin.set(edge.from.port, this.#margin.size);
       }
     }
     const labelled = new Set(
-      this.input.edges.filter((edge) => edge.labelled).map((edge) => edge.from.node),
+      this.#input.edges.filter((edge) => edge.labelled).map((edge) => edge.from.node),
     );
-    this.rows.forEach((row, index) => {
+    this.#rows.forEach((row, index) => {
       row.layers.forEach((layer, at) => {
-        const gap = this.gaps[index]?.[at + 1];
+        const gap = this.#gaps[index]?.[at + 1];
         if (gap && layer.some((v) => v.node && labelled.has(v.id))) gap.labelRoom = SPACING.label;
       });
     });
   }
 
-  private readonly columnX: Map<Vertex, number>[][] = [];
-  private width = 0;
+  readonly #columnX: Map<Vertex, number>[][] = [];
+  #width = 0;
 
   /** Columns from left to right in each row; gives the width of the margin at the left. */
-  private placeColumns(): number {
-    const marginWidth = this.margin.size === 0 ? 0 : this.margin.size * SPACING.track + 6;
+  #placeColumns(): number {
+    const marginWidth = this.#margin.size === 0 ? 0 : this.#margin.size * SPACING.track + 6;
     const rights: number[] = [];
-    this.rows.forEach((row, index) => {
+    this.#rows.forEach((row, index) => {
       let x = marginWidth;
       const columns: Map<Vertex, number>[] = [];
       row.layers.forEach((layer, at) => {
-        x = this.placeGap(index, at, x);
+        x = this.#placeGap(index, at, x);
         const isWest = layer.some((vertex) => vertex.node?.role === "west");
         const columnWidth = Math.max(0, ...layer.map((vertex) => vertex.width));
         const places = new Map<Vertex, number>();
@@ -295,25 +294,25 @@ class Router {
         columns.push(places);
         x = isWest ? Math.max(x, columnWidth) : x + columnWidth;
       });
-      rights.push(this.placeGap(index, row.layers.length, x));
-      this.columnX.push(columns);
+      rights.push(this.#placeGap(index, row.layers.length, x));
+      this.#columnX.push(columns);
     });
-    this.width = Math.round(Math.max(0, ...rights));
-    for (const columns of this.columnX) {
+    this.#width = Math.round(Math.max(0, ...rights));
+    for (const columns of this.#columnX) {
       for (const places of columns) {
         for (const vertex of places.keys()) {
-          if (vertex.node?.role === "east") places.set(vertex, this.width - vertex.width);
+          if (vertex.node?.role === "east") places.set(vertex, this.#width - vertex.width);
         }
       }
     }
     return marginWidth;
   }
 
-  private placeGap(row: number, at: number, x: number): number {
-    const gap = this.gaps[row]?.[at];
+  #placeGap(row: number, at: number, x: number): number {
+    const gap = this.#gaps[row]?.[at];
     if (!gap) return x;
     const tracks = assignTracks([...gap.wires.values()]);
-    const layers = this.rows[row]?.layers ?? [];
+    const layers = this.#rows[row]?.layers ?? [];
     const isOuter = at === 0 || at === layers.length;
     const atBorder = [layers[at - 1], layers[at]].some((layer) =>
       layer?.some((vertex) => vertex.node && vertex.node.role !== "box"),
@@ -328,23 +327,22 @@ class Router {
       after = inUse ? 4 : 0;
     }
     gap.x = x + before;
-    gap.width = before + tracks * SPACING.track + after;
-    return x + gap.width;
+    return gap.x + tracks * SPACING.track + after;
   }
 
-  private trackX(row: number, at: number, key: string): number {
-    const gap = this.gaps[row]?.[at];
+  #trackX(row: number, at: number, key: string): number {
+    const gap = this.#gaps[row]?.[at];
     return (gap?.x ?? 0) + ((gap?.wires.get(key)?.track ?? 0) + 0.5) * SPACING.track;
   }
 
-  private placeRows(): { rowY: number[]; corridorY: Map<string, number>; height: number } {
+  #placeRows(): { rowY: number[]; corridorY: Map<string, number>; height: number } {
     const corridorY = new Map<string, number>();
     const rowY: number[] = [];
     let y = 0;
-    this.rows.forEach((row, index) => {
+    this.#rows.forEach((row, index) => {
       rowY.push(y);
       y += Math.max(0, ...row.layers.flat().map((vertex) => vertex.y + vertex.height));
-      const spans = this.corridorSpans(index);
+      const spans = this.#corridorSpans(index);
       const tracks = stackSpans(spans);
       for (const span of spans) {
         corridorY.set(
@@ -353,12 +351,12 @@ class Router {
         );
       }
       if (tracks > 0) y += SPACING.corridor + tracks * SPACING.track;
-      if (index + 1 < this.rows.length) y += SPACING.row;
+      if (index + 1 < this.#rows.length) y += SPACING.row;
     });
     return { rowY, corridorY, height: y };
   }
 
-  private corridorSpans(corridor: number): Span[] {
+  #corridorSpans(corridor: number): Span[] {
     const spans = new Map<string, Span>();
     const reach = (key: string, x: number): void => {
       const span = spans.get(key);
@@ -367,36 +365,36 @@ class Router {
         span.to = Math.max(span.to, x);
       } else spans.set(key, { key, from: x, to: x, track: 0 });
     };
-    for (const { edge, exit, entry } of this.detours) {
+    for (const { edge, exit, entry } of this.#detours) {
       const key = edge.from.port;
-      if (exit.corridor === corridor) reach(key, this.trackX(exit.row, exit.gap, key));
-      if (entry.corridor === corridor) reach(key, this.trackX(entry.row, entry.gap, `in:${key}`));
+      if (exit.corridor === corridor) reach(key, this.#trackX(exit.row, exit.gap, key));
+      if (entry.corridor === corridor) reach(key, this.#trackX(entry.row, entry.gap, `in:${key}`));
       if (exit.corridor === entry.corridor) continue;
-      if (exit.corridor === corridor || entry.corridor === corridor) reach(key, this.marginX(key));
+      if (exit.corridor === corridor || entry.corridor === corridor) reach(key, this.#marginX(key));
     }
     return [...spans.values()];
   }
 
-  private marginX(key: string): number {
-    return 3 + ((this.margin.get(key)?.track ?? 0) + 0.5) * SPACING.track;
+  #marginX(key: string): number {
+    return 3 + ((this.#margin.get(key) ?? 0) + 0.5) * SPACING.track;
   }
 
-  private detourRoute(
+  #detourRoute(
     { edge, exit, entry }: Detour,
     rowY: number[],
     corridorY: Map<string, number>,
     marginWidth: number,
   ): Point[] {
     const key = edge.from.port;
-    const from = this.vertex(edge.from.node);
-    const to = this.vertex(edge.to.node);
-    const exitX = this.trackX(exit.row, exit.gap, key);
-    const entryX = this.trackX(entry.row, entry.gap, `in:${key}`);
+    const from = this.#vertex(edge.from.node);
+    const to = this.#vertex(edge.to.node);
+    const exitX = this.#trackX(exit.row, exit.gap, key);
+    const entryX = this.#trackX(entry.row, entry.gap, `in:${key}`);
     const exitY = (rowY[exit.row] ?? 0) + exit.y;
     const entryY = (rowY[entry.row] ?? 0) + entry.y;
     const outY = corridorY.get(`${exit.corridor}:${key}`) ?? 0;
     const inY = corridorY.get(`${entry.corridor}:${key}`) ?? 0;
-    const marginX = marginWidth > 0 ? this.marginX(key) : 0;
+    const marginX = marginWidth > 0 ? this.#marginX(key) : 0;
     const through =
       exit.corridor === entry.corridor
         ? []
@@ -405,22 +403,22 @@ class Router {
             { x: marginX, y: inY },
           ];
     return simplify([
-      { x: from.vertex ? this.rightOf(from.row, from.vertex) : 0, y: exitY },
+      { x: from.vertex ? this.#rightOf(from.row, from.vertex) : 0, y: exitY },
       { x: exitX, y: exitY },
       { x: exitX, y: outY },
       ...through,
       { x: entryX, y: inY },
       { x: entryX, y: entryY },
-      { x: to.vertex ? this.leftOf(to.row, to.vertex) : 0, y: entryY },
+      { x: to.vertex ? this.#leftOf(to.row, to.vertex) : 0, y: entryY },
     ]);
   }
 
-  private leftOf(row: number, vertex: Vertex): number {
-    return this.columnX[row]?.[vertex.layer]?.get(vertex) ?? 0;
+  #leftOf(row: number, vertex: Vertex): number {
+    return this.#columnX[row]?.[vertex.layer]?.get(vertex) ?? 0;
   }
 
-  private rightOf(row: number, vertex: Vertex): number {
-    return this.leftOf(row, vertex) + vertex.width;
+  #rightOf(row: number, vertex: Vertex): number {
+    return this.#leftOf(row, vertex) + vertex.width;
   }
 }
 

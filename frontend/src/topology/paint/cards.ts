@@ -7,7 +7,7 @@ import { rateForms } from "../rates";
 import { type Detail, detailAt, intersects, rateOf, type SceneBox } from "../scene";
 import { fontOf, type TextFitter } from "../text";
 import { paintChips } from "./chips";
-import { begin, DIMMED, type Frame, isLit, RADIUS, shownWorld } from "./frame";
+import { begin, DIMMED, type Frame, isLit, outline, RADIUS, shownWorld } from "./frame";
 
 export function paintCards(
   context: CanvasRenderingContext2D,
@@ -42,14 +42,7 @@ function paintCard(
   if (box.kind === "folded") {
     // Edges of two more cards behind: there is something inside.
     for (const step of [6, 3]) {
-      context.beginPath();
-      context.roundRect(
-        rect.x + step,
-        rect.y + step,
-        rect.width - step,
-        rect.height - step,
-        RADIUS,
-      );
+      outline(context, shifted(rect, step, 0));
       context.fillStyle = css(theme.card);
       context.fill();
       context.lineWidth = px;
@@ -57,7 +50,7 @@ function paintCard(
       context.stroke();
     }
   }
-  const body: Rect = box.kind === "folded" ? shrink(rect, 6) : rect;
+  const body: Rect = box.kind === "folded" ? shifted(rect, 0, -6) : rect;
   const state = condition.state;
   context.save();
   if (!theme.dark && camera.scale > 0.5) {
@@ -65,25 +58,24 @@ function paintCard(
     context.shadowBlur = 4 * frame.pixelRatio;
     context.shadowOffsetY = frame.pixelRatio;
   }
-  context.beginPath();
-  context.roundRect(body.x, body.y, body.width, body.height, RADIUS);
+  outline(context, body);
   context.fillStyle = css(state === "dead" ? mix(theme.card, theme.danger, 0.09) : theme.card);
   context.fill();
   context.restore();
   context.save();
-  context.beginPath();
-  context.roundRect(body.x, body.y, body.width, body.height, RADIUS);
+  outline(context, body);
   context.clip();
   paintProcessBar(context, one.marks, body, theme);
   context.restore();
-  context.beginPath();
-  context.roundRect(body.x, body.y, body.width, body.height, RADIUS);
+  outline(context, body);
   strokeBox(context, frame, one);
   paintCardText(context, frame, one, body, detail, fitter);
 }
 
-function shrink(rect: Rect, by: number): Rect {
-  return { x: rect.x, y: rect.y, width: rect.width - by, height: rect.height - by };
+/** A rectangle with its left upper and its right lower corner moved. */
+function shifted({ x, y, width, height }: Rect, start: number, end: number): Rect {
+  const by = end - start;
+  return { x: x + start, y: y + start, width: width + by, height: height + by };
 }
 
 function strokeBox(context: CanvasRenderingContext2D, frame: Frame, one: SceneBox): void {
@@ -117,16 +109,7 @@ function strokeBox(context: CanvasRenderingContext2D, frame: Frame, one: SceneBo
     context.stroke();
   }
   if (frame.focused === box.id) {
-    const { rect } = one;
-    const out = 4 * px;
-    context.beginPath();
-    context.roundRect(
-      rect.x - out,
-      rect.y - out,
-      rect.width + 2 * out,
-      rect.height + 2 * out,
-      RADIUS + out,
-    );
+    outline(context, shifted(one.rect, -4 * px, 4 * px), RADIUS + 4 * px);
     context.lineWidth = 2 * px;
     context.strokeStyle = css(theme.accent);
     context.stroke();
@@ -214,8 +197,7 @@ function paintTopic(
 ): void {
   const { theme, camera } = frame;
   const { rect, box } = one;
-  context.beginPath();
-  context.roundRect(rect.x, rect.y, rect.width, rect.height, rect.height / 2);
+  outline(context, rect, rect.height / 2);
   context.fillStyle = css(theme.card);
   context.fill();
   strokeBox(context, frame, one);

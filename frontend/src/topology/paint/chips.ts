@@ -5,7 +5,7 @@ import type { Rect } from "../layout/types";
 import type { ProcessMark } from "../processes";
 import type { Detail, SceneBox } from "../scene";
 import { fontOf } from "../text";
-import type { Frame } from "./frame";
+import { type Frame, outline } from "./frame";
 
 /** The letters of its processes and the sign for dynamic settings; gives the room they take. */
 export function paintChips(
@@ -48,8 +48,7 @@ function paintChip(
   width: number,
   size: number,
 ): void {
-  context.beginPath();
-  context.roundRect(x, y, width, size, size * 0.28);
+  outline(context, { x, y, width, height: size }, size * 0.28);
   context.fillStyle = css(mix(theme.card, mark.color, 0.2));
   context.fill();
   context.font = fontOf(theme.font)(size * 0.72, 600);

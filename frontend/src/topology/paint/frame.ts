@@ -2,6 +2,7 @@
 import type { Theme } from "../../shared/theme";
 import type { Camera } from "../camera";
 import type { Rect } from "../layout/types";
+import type { Path } from "../paths";
 import type { RateTable } from "../rates";
 import type { Scene, SceneLine } from "../scene";
 
@@ -24,7 +25,7 @@ export interface Frame {
   hovered: string | null;
   focused: string | null;
   /** Boxes and lines outside of it are dimmed; null for none. */
-  lit: { boxes: ReadonlySet<string>; topics: ReadonlySet<string> } | null;
+  lit: Path | null;
   /** Box id -> 0..1, how new it still looks. */
   fresh: ReadonlyMap<string, number>;
 }
@@ -51,9 +52,19 @@ export function shownWorld({ camera, width, height }: Frame, margin: number): Re
 }
 
 export function isLit(frame: Frame, box: string): boolean {
-  return frame.lit === null || frame.lit.boxes.has(box);
+  return frame.lit === null || frame.lit.components.has(box);
 }
 
 export function isLineLit(frame: Frame, line: SceneLine): boolean {
-  return frame.lit === null || frame.lit.topics.has(line.stretch.topic);
+  return frame.lit === null || line.stretch.edges.some((edge) => frame.lit?.edges.has(edge));
+}
+
+/** Begins the outline of a box with round corners. */
+export function outline(
+  context: CanvasRenderingContext2D,
+  { x, y, width, height }: Rect,
+  radius: number = RADIUS,
+): void {
+  context.beginPath();
+  context.roundRect(x, y, width, height, radius);
 }

@@ -3,7 +3,7 @@ import { css, mix, type Rgb } from "../../shared/color";
 import type { Theme } from "../../shared/theme";
 import type { Point } from "../layout/types";
 import { dashSpeed, intersects, rateOf, type SceneBox, type SceneLine } from "../scene";
-import { begin, DIMMED, type Frame, isLineLit, isLit, RADIUS, shownWorld } from "./frame";
+import { begin, DIMMED, type Frame, isLineLit, isLit, outline, RADIUS, shownWorld } from "./frame";
 
 const CORNER = 8;
 
@@ -62,8 +62,7 @@ function paintGroup(context: CanvasRenderingContext2D, frame: Frame, one: SceneB
   const { rect, box } = one;
   const px = 1 / camera.scale;
   const tint = theme.dark ? 0.05 : 0.035;
-  context.beginPath();
-  context.roundRect(rect.x, rect.y, rect.width, rect.height, RADIUS + 4);
+  outline(context, rect, RADIUS + 4);
   context.fillStyle = css(theme.text, tint);
   context.fill();
   const isSelected = frame.selected === box.id;
