@@ -33,10 +33,13 @@ _ARM_NAMES: Final[dict[str, str]] = {
     "frozenset": "set",
     "dict": "dict",
     "array": "array",
+    "literal": "choice",
     "callable": "function",
     "any": "anything",
     "ellipsis": "ellipsis",
 }
+
+LONG_LIST: Final = 60
 
 Json = dict[str, object]
 
@@ -96,13 +99,31 @@ def _union(wanted: FieldType, outermost: bool, remembered: Mapping[str, object] 
             return {"c": "tristate"}
         inside = control_of(inner, outermost=outermost, remembered=remembered)
         return {"c": "optional", "of": inside}
+    kinds = {arg.kind for arg in wanted.args}
+    # A box for floats takes whole numbers too, and the union of both keeps them apart.
+    args = [arg for arg in wanted.args if arg.kind != "int" or "float" not in kinds]
+    if len(args) == 1:
+        return control_of(args[0], outermost=outermost)
     arms: list[Json] = []
-    for arg in wanted.args:
-        label = _ARM_NAMES.get(arg.kind) or (arg.name or arg.kind).rpartition(".")[2]
+    for arg in sorted(args, key=_arm_order):
+        label = _arm_label(arg)
         if label in [arm["label"] for arm in arms]:
             label = type_in_words(arg)
         arms.append({"label": label, "of": control_of(arg, outermost=False)})
     return {"c": "union", "arms": arms}
+
+
+def _arm_order(arg: FieldType) -> int:
+    """The first control that fits a value shows it, so the most particular ones come first."""
+    if arg.kind in ("literal", "enum"):
+        return 0
+    return {"static": 3, "typed": 2}.get(str(control_of(arg, outermost=False)["c"]), 1)
+
+
+def _arm_label(arg: FieldType) -> str:
+    if arg.kind == "literal" and len(arg.choices) == 1:
+        return _label(arg.choices[0])
+    return _ARM_NAMES.get(arg.kind) or (arg.name or arg.kind).rpartition(".")[2]
 
 
 def _number(wanted: FieldType) -> Json:
@@ -157,6 +178,7 @@ def _list(wanted: FieldType) -> Json:
     return {
         "c": "list",
         "item": control_of(wanted.args[0], outermost=False),
+        "kind": "tuple" if wanted.kind == "vtuple" else wanted.kind,
         "least": limits.min_length or 0,
         "most": limits.max_length,
     }
@@ -179,6 +201,14 @@ def _object(wanted: FieldType, remembered: Mapping[str, object] | None) -> Json:
             }
         )
     return {"c": "object", "members": members}
+
+
+def is_long(value: object) -> bool:
+    """Whether a list has so many items that boxes for each are no help; it is text then."""
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        return False
+    nested = sum(len(item) for item in value if isinstance(item, (list, tuple)))
+    return len(value) + nested > LONG_LIST
 
 
 def shown_value(spec: FieldSpec, value: object) -> object:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ezmsg_nb.form_controls import Json, control_of, shown_value
+from ezmsg_nb.form_controls import Json, control_of, is_long, shown_value
 from kernel_runtime.settings.encoding import same
 from kernel_runtime.settings.schema import MISSING, FieldSpec, build_fields
 from kernel_runtime.settings.wording import type_in_words
@@ -99,6 +99,8 @@ class FormField:
         self.error: str | None = None
         self.wanted: object = MISSING
         self.elsewhere: object = MISSING
+        # An edit that waits its turn: what is heard meanwhile is of an older one.
+        self.queued = False
 
     @property
     def path(self) -> str:
@@ -171,6 +173,8 @@ class FormField:
         elif spec.type.without_none.kind == "dataclass":
             remembered = self._section.remembered.get(self.path)
             node["c"] = control_of(spec.type, outermost=False, remembered=remembered)
+        elif is_long(self.value):
+            node["c"] = {"c": "typed", "words": type_in_words(spec.type)}
         return node
 
     def status(self) -> Json:
@@ -253,6 +257,7 @@ class SectionState:
                 if old is not None:
                     field.state, field.error = old.state, old.error
                     field.wanted, field.elsewhere = old.wanted, old.elsewhere
+                    field.queued = old.queued
         return True
 
     def ask_for(self, field: FormField, wanted: object) -> None:
@@ -267,6 +272,8 @@ class SectionState:
 
     def settle(self, field: FormField, state: EditState, reason: str) -> None:
         """Bring an edit further; one that is known to have come replaces the reported value."""
+        if field.queued:
+            return
         field.state = state
         field.error = reason or "It failed, and no reason is known." if state == "failed" else None
         if field.wanted is MISSING:
@@ -287,6 +294,8 @@ class SectionState:
             if same(value_at(before, path), now):
                 continue
             changed.append(field)
+            if field.queued:
+                continue
             if field.wanted is not MISSING:
                 field.elsewhere = MISSING if same(now, field.wanted) else now
             else:

@@ -192,8 +192,9 @@ class SettingsForm(anywidget.AnyWidget):
                     field=field_path,
                 )
             try:
-                wire = coerce(field.spec, value, unit=section.unit or None, current=field.value)
+                wire = coerce(field.spec, value, current=field.value)
             except SettingsRejectedError as error:
+                error.unit = section.unit or None
                 field.state, field.error = "failed", error.message
                 self._mark(section, [field])
                 raise
@@ -206,11 +207,17 @@ class SettingsForm(anywidget.AnyWidget):
             field.state, field.error = "idle", None
         else:
             section.ask_for(field, plain)
+            field.queued = True
             unit, path = section.unit, field.path
             self._edits.put(unit, path, lambda: self._call_back(unit, path, wire))
         self._mark(section, [field])
 
     def _call_back(self, unit: str, path: str, wire: object) -> None:
+        with self._lock:
+            section = self._sections.get(unit)
+            field = section.fields.get(path) if section is not None else None
+            if field is not None:
+                field.queued = False
         try:
             for callback in tuple(self._callbacks):
                 callback(unit, path, wire)

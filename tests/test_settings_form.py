@@ -214,6 +214,31 @@ def test_a_failure_after_an_outside_change_shows_that_change(form: SettingsForm)
     assert form.fields["order"].value == 6
 
 
+def test_news_of_an_older_edit_settle_no_newer_one(form: SettingsForm) -> None:
+    started, release = threading.Event(), threading.Event()
+    sent: list[object] = []
+
+    def callback(unit: str, path: str, value: object) -> None:
+        sent.append(value)
+        started.set()
+        release.wait(5)
+        form.set_value("LP", {**VALUE, "order": value})
+        form.set_state(unit, path, "applied")
+
+    form.on_commit(callback)
+    form.edit("order", 5)
+    assert started.wait(5)
+    form.edit("order", 6)
+    form.edit("order", 7)
+    form.set_value("LP", {**VALUE, "order": 5})
+    form.set_state("LP", "order", "applied")
+    assert (form.fields["order"].state, form.value["order"]) == ("pending", 7)
+    release.set()
+    until(lambda: form.fields["order"].state == "applied")
+    assert sent == [5, 7]
+    assert form.value["order"] == 7
+
+
 def test_an_outside_change_can_change_what_the_form_is_made_of(form: SettingsForm) -> None:
     form.set_value("LP", {**VALUE, "inner": {"gain": 1.0, "on": True, "new": [1]}})
     assert form.fields["inner.new"].kind == "list[int]"

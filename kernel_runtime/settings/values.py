@@ -239,7 +239,7 @@ class _Coercer:
         key_type, value_type = wanted.args
         made: dict[object, object] = {}
         for key, item in value.items():
-            made_key = self._at(f"key {key!r}", key_type, key)
+            made_key = self._at(f"key {key!r}", key_type, _key_as_it_was(key_type, key))
             made[made_key] = self._at(f"entry {key!r}", value_type, item)
         sized(wanted, made)
         return made
@@ -289,6 +289,16 @@ class _Coercer:
             raise Refusal("takes numbers in lists of equal length") from None
         # ArrayLike takes lists as they are; a field of ndarray needs the array itself.
         return value if wanted.name in ARRAY_PROTOCOLS else made
+
+
+def _key_as_it_was(wanted: FieldType, key: object) -> object:
+    """A number that was the key of a dict: ezmsg reports all keys as text."""
+    if wanted.kind not in ("int", "float") or not isinstance(key, str):
+        return key
+    try:
+        return int(key) if wanted.kind == "int" else float(key)
+    except ValueError:
+        return key
 
 
 def _sequence(wanted: FieldType, value: object) -> list[object]:

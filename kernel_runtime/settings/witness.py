@@ -55,8 +55,11 @@ def is_repr(value: object) -> bool:
         return False
     if _ANGLE_REPR.fullmatch(value):
         return True
-    name = _called_name(value)
-    return name == "array" or name[:1].isupper()
+    call = _CALL_REPR.fullmatch(value)
+    # Whatever looks like a call of a class: `Thing(a=1)`, `np.float64(1.0)`, `array([1.])`.
+    return call is not None and (
+        call["name"] == "array" or "." in call["name"] or call["name"][0].isupper()
+    )
 
 
 def _called_name(text: str) -> str:
@@ -205,7 +208,8 @@ def _refine_named(stated: FieldType, value: object, default: object) -> FieldTyp
         if shown.kind == "dataclass":
             return replace(shown, name=stated.name)
         return shown
-    if is_repr(value):
+    own = (stated.name or "").rpartition(".")[2]
+    if is_repr(value) or (isinstance(value, str) and own and _called_name(value) == own):
         return FieldType("opaque", name=stated.name, text=stated.text)
     if enum_name(value) is not None or isinstance(value, (bool, int, float, str)):
         return _enum_of(value, stated, default)

@@ -17,7 +17,7 @@ export type ControlSpec =
   | { c: "text"; of: "text" | "path" | "complex" | "bytes" }
   | { c: "choice"; options: { label: string; v: Encoded }[]; open: boolean }
   | { c: "optional"; of: ControlSpec }
-  | { c: "list"; item: ControlSpec; least: number; most: number | null }
+  | { c: "list"; item: ControlSpec; kind: string; least: number; most: number | null }
   | { c: "boxes"; items: ControlSpec[] }
   | { c: "dict"; key: ControlSpec; value: ControlSpec }
   | { c: "union"; arms: { label: string; of: ControlSpec }[] }

@@ -33,7 +33,7 @@ const OBJECT: ControlSpec = {
     { n: "cutoff", d: "in Hz", of: NUMBER, v: null, given: false },
   ],
 };
-const LIST: ControlSpec = { c: "list", item: NUMBER, least: 0, most: null };
+const LIST: ControlSpec = { c: "list", item: NUMBER, kind: "list", least: 0, most: null };
 const BOXES: ControlSpec = { c: "boxes", items: [NUMBER, NUMBER] };
 const DICT: ControlSpec = { c: "dict", key: TEXT, value: NUMBER };
 const UNION: ControlSpec = {
@@ -104,7 +104,7 @@ const SHOWN: [string, ControlSpec, Encoded[]][] = [
   ],
   [
     "list of pairs",
-    { c: "list", item: BOXES, least: 0, most: null },
+    { c: "list", item: BOXES, kind: "list", least: 0, most: null },
     [list(list(float("1.0"), float("2.0")))],
   ],
   ["boxes", BOXES, [list(float("1.0"), int("2")), list(), list(float("1.0")), null, "x"]],

@@ -123,5 +123,5 @@ export class NumberControl implements Control {
 
 /** Text for a value that is no number: what it is shows, and stays until it is replaced. */
 function alien(value: Encoded): string {
-  return value === "" || value === null ? "" : literal(value);
+  return typeof value === "string" ? value : value === null ? "" : literal(value);
 }

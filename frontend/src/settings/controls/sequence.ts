@@ -51,7 +51,7 @@ export class ListControl implements Control {
   }
 
   clear(): void {
-    this.show({ k: "list", v: [] });
+    this.show({ k: this.spec.kind, v: [] });
   }
 
   read(): Encoded {
@@ -60,7 +60,7 @@ export class ListControl implements Control {
       items.length === this.shown.length &&
       items.every((item, index) => equal(item, this.shown[index] ?? null));
     if (same) return this.value;
-    return { k: isSequence(this.value) ? kindOf(this.value) : "list", v: items };
+    return { k: isSequence(this.value) ? kindOf(this.value) : this.spec.kind, v: items };
   }
 
   enable(on: boolean): void {
@@ -161,7 +161,7 @@ export class BoxesControl implements Control {
   }
 
   clear(): void {
-    this.show({ k: "list", v: [] });
+    this.show({ k: "tuple", v: [] });
   }
 
   read(): Encoded {
@@ -173,7 +173,7 @@ export class BoxesControl implements Control {
       return shown === undefined ? item === "" : equal(item, shown);
     });
     if (untouched) return this.value;
-    return { k: isSequence(this.value) ? kindOf(this.value) : "list", v: items };
+    return { k: isSequence(this.value) ? kindOf(this.value) : "tuple", v: items };
   }
 
   enable(on: boolean): void {
