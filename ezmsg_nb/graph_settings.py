@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import pprint
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 
-from kernel_runtime.errors import GraphError, SettingsRejectedError, UnroutableUnitError
+from kernel_runtime.errors import (
+    GraphError,
+    SettingsNotAppliedError,
+    SettingsRejectedError,
+    UnroutableUnitError,
+)
 from kernel_runtime.model import UnitInfo
 from kernel_runtime.settings.edits import EditOutcome, SettingsEditor
 from kernel_runtime.settings.presets import UnitPreset, read_preset, write_preset
@@ -65,6 +70,7 @@ class GraphSettings(Mapping[str, "UnitSettings"]):
         self._graph_name = graph_name
         self._undo_log = UndoLog()
         self.make_form: Callable[[str | None], Any] | None = None
+        self.run_sweep: Callable[..., pd.DataFrame] | None = None
 
     def form(self, unit: str | None = None) -> Any:
         """Settings as a form (`SettingsForm`): of one unit, or of all of them."""
@@ -72,6 +78,50 @@ class GraphSettings(Mapping[str, "UnitSettings"]):
         if unit is not None:
             self[unit]
         return self.make_form(unit)
+
+    def sweep(
+        self,
+        values: Mapping[str, Mapping[str, Sequence[object]]],
+        *,
+        measure: Callable[[Any], Any] | None = None,
+        settle_s: float = 0.5,
+        repeat: int = 1,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Measure the graph under each combination of settings, and put the old ones back.
+
+        Parameters
+        ----------
+        values
+            ``{unit: {field path: [value, ...]}}``; all combinations are gone through, the
+            last field fastest.
+        measure
+            Called with the graph for each; what it returns (a number, a mapping, or a
+            DataFrame) becomes rows. Rates of all publishers over a second by default.
+        settle_s
+            Seconds to wait after the settings are in force.
+        repeat
+            How often to measure each combination.
+        progress
+            Whether to show a bar.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One column for each field (``"LP.cutoff"``), the measured ones, ``repeat`` (from
+            0) and ``state`` ("applied", or "reported" where the unit can't be asked).
+
+        Raises
+        ------
+        SettingsRejectedError
+            A value is wrong; nothing was sent.
+        GraphError
+            An edit failed. The settings from before are put back, on an interrupt too.
+        """
+        assert self.run_sweep is not None
+        return self.run_sweep(
+            values, measure=measure, settle_s=settle_s, repeat=repeat, progress=progress
+        )
 
     def __getitem__(self, unit: str) -> UnitSettings:
         if self._store.state(unit) is None:
@@ -412,6 +462,29 @@ class GraphSettings(Mapping[str, "UnitSettings"]):
         return outcome
 
     def _send(
+        self,
+        unit: str,
+        fields: dict[str, object],
+        timeout: float,
+        on_reported: Callable[[], None] | None = None,
+    ) -> dict[str, EditOutcome]:
+        try:
+            return self._send_once(unit, fields, timeout, on_reported)
+        except SettingsNotAppliedError as error:
+            if error.held:
+                error.add_note(self._agree_again(unit, error.held, timeout))
+            raise
+
+    def _agree_again(self, unit: str, held: Mapping[str, Any], timeout: float) -> str:
+        """After a unit refused values: have its owner, and the server, say what it holds."""
+        try:
+            for path, value in held.items():
+                self._send_once(unit, {path: self.checked(unit, path, value)}, timeout)
+        except GraphError as failed:
+            return f"The GraphServer still reports the refused value of {unit!r}: {failed}"
+        return f"The GraphServer reports again what {unit!r} holds."
+
+    def _send_once(
         self,
         unit: str,
         fields: dict[str, object],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Coroutine, Mapping
@@ -27,6 +28,7 @@ from kernel_runtime.settings.edits import SettingsEditor
 from .frames import edges_frame, logs_frame, processes_frame, profile_frame, units_frame
 from .graph_settings import GraphSettings
 from .graph_views import GraphViews
+from .settings_sweep import sweep
 
 T = TypeVar("T")
 
@@ -77,6 +79,7 @@ class LiveGraph:
         )
         self._views = GraphViews(self, follower, loop)
         self._settings.make_form = self._views.form
+        self._settings.run_sweep = functools.partial(sweep, self)
         if host is not None:
             host.on_exit(self._take_host_exit)
             host.on_unit_exit(self._take_unit_exit)

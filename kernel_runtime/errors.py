@@ -25,6 +25,9 @@ Each carries what is known of ``address`` (``"host:port"`` of the GraphServer), 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ezmsg.core.dag import CyclicException
 from ezmsg.core.graphmeta import ProcessControlErrorCode
 
@@ -113,7 +116,13 @@ class SettingsRejectedError(GraphError, ValueError):
 
 
 class SettingsNotAppliedError(GraphError):
-    """A settings value was sent and is not, or not known to be, in force."""
+    """A settings value was sent and is not, or not known to be, in force.
+
+    ``held`` has what the unit itself holds in its place, by field path, where the unit
+    could be asked.
+    """
+
+    held: Mapping[str, Any] | None = None
 
 
 class UnsafePayloadError(GraphError):

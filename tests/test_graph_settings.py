@@ -35,6 +35,8 @@ def test_a_transaction_over_units_is_whole_or_not_at_all(hosted: ezn.LiveGraph) 
         hosted.settings.apply({"GAIN": {"gain": 5.0}, "PUBLISHING": {"gain": -1.0}})
     assert gains(hosted)[0] == before[0]
     assert any("GAIN.gain was put back to 1.0" in note for note in failed.value.__notes__)
+    assert gains(hosted) == before
+    assert any("reports again what 'PUBLISHING' holds" in note for note in failed.value.__notes__)
     with pytest.raises(SettingsRejectedError):
         hosted.settings.apply({"GAIN": {"gain": 5.0}, "PUBLISHING": {"gain": "much"}})
     assert gains(hosted)[0] == before[0]
@@ -116,3 +118,40 @@ def test_a_file_that_is_none_is_refused(hosted: ezn.LiveGraph, tmp_path: Path, t
     file.write_text(text)
     with pytest.raises(SettingsRejectedError, match=r"bad\.yaml"):
         hosted.settings.load(file)
+
+
+def test_a_sweep_measures_each_combination_and_puts_back(hosted: ezn.LiveGraph) -> None:
+    seen: list[object] = []
+
+    def measure(graph: ezn.LiveGraph) -> dict[str, object]:
+        seen.append(gains(graph))
+        return {"product": gains(graph)[0]}
+
+    before = hosted.settings.frame()
+    frame = hosted.settings.sweep(
+        {"GAIN": {"gain": [2.0, 3.0]}, "PUBLISHING": {"gain": [4.0, 5.0]}},
+        measure=measure,
+        settle_s=0.0,
+        repeat=2,
+        progress=False,
+    )
+    assert seen == [pair for pair in ((2, 4), (2, 5), (3, 4), (3, 5)) for _ in range(2)]
+    assert list(frame["GAIN.gain"]) == [2, 2, 2, 2, 3, 3, 3, 3]
+    assert list(frame["repeat"]) == [0, 1] * 4
+    assert set(frame["state"]) == {"applied"}
+    assert hosted.settings.frame().equals(before)
+
+
+def test_a_sweep_that_is_stopped_puts_back(hosted: ezn.LiveGraph) -> None:
+    def stop(graph: ezn.LiveGraph) -> None:
+        raise KeyboardInterrupt
+
+    before = hosted.settings.frame()
+    with pytest.raises(KeyboardInterrupt):
+        hosted.settings.sweep({"GAIN": {"gain": [7.0]}}, measure=stop, settle_s=0.0, progress=False)
+    assert hosted.settings.frame().equals(before)
+    with pytest.raises(SettingsRejectedError):
+        hosted.settings.sweep({"GAIN": {"gain": [7.0, "x"]}}, measure=stop, progress=False)
+    with pytest.raises(SettingsRejectedError, match="list"):
+        hosted.settings.sweep({"GAIN": {"gain": 7.0}}, measure=stop)  # type: ignore[dict-item]
+    assert hosted.settings.frame().equals(before)

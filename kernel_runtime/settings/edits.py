@@ -9,6 +9,7 @@ the last.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -219,17 +220,18 @@ class SettingsEditor:
             pause_s = min(2 * pause_s, POLL_LONGEST_S)
 
     def _handler_failed(self, edit: _Edit, answer: Mapping[str, Any]) -> SettingsNotAppliedError:
-        held = "not known"
+        held: dict[str, Any] = {}
         if isinstance(answer["structured"], Mapping):
-            try:
-                held = ", ".join(repr(value_at(answer["structured"], path)) for path in edit.fields)
-            except KeyError:
-                held = "not among its settings"
+            for path in edit.fields:
+                with contextlib.suppress(KeyError):
+                    held[path] = value_at(answer["structured"], path)
+        shown = ", ".join(map(repr, held.values())) or "what it held, which can't be read"
         error = self._not_applied(
             edit,
             f"was not taken: the unit's settings handler raised {answer['error']}. The unit still "
-            f"holds {held}.",
+            f"holds {shown}.",
         )
+        error.held = held
         if answer.get("traceback"):
             error.add_note(str(answer["traceback"]))
         return error
