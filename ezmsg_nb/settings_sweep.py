@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from IPython import display
-from ipywidgets.widgets import HBox, IntProgress, Label
+from ipywidgets.widgets.widget_box import HBox
+from ipywidgets.widgets.widget_int import IntProgress
+from ipywidgets.widgets.widget_string import Label
 
 from kernel_runtime.errors import GraphError, SettingsRejectedError
 
