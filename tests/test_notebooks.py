@@ -8,9 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+from stored_notebooks import NOTEBOOKS, stored_text
 
 
 def test_there_are_notebooks() -> None:
@@ -19,7 +17,7 @@ def test_there_are_notebooks() -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_is_stored_without_outputs(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.reads(stored_text(path), as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
@@ -32,13 +30,14 @@ def test_is_stored_without_outputs(path: Path) -> None:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
+    notebook = tmp_path / path.name
+    notebook.write_text(stored_text(path))
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "--nbmake", "--nbmake-timeout=120"),
-            *("-p", "no:cacheprovider", f"--rootdir={ROOT}", f"--basetemp={tmp_path / 'inner'}"),
-            *("-q", str(path)),
+            *("-p", "no:cacheprovider", f"--rootdir={tmp_path}", "-q", str(notebook)),
         ],
-        cwd=path.parent,
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=200,
