@@ -18,6 +18,7 @@ from kernel_runtime.host import LogRecord
 from kernel_runtime.model import Topology, UnitInfo
 from kernel_runtime.profiling.rates import EndpointRate
 from kernel_runtime.settings.store import SettingsChange, same_value
+from kernel_runtime.topology_history import TopologyChange
 
 
 def units_frame(topology: Topology) -> pd.DataFrame:
@@ -64,6 +65,19 @@ def edges_frame(topology: Topology) -> pd.DataFrame:
             "from_unit": pd.Categorical([edge.from_unit for edge in edges]),
             "to_unit": pd.Categorical([edge.to_unit for edge in edges]),
             "owners": _objects([edge.owners for edge in edges]),
+        }
+    )
+
+
+def topology_changes_frame(changes: Iterable[tuple[float, TopologyChange]]) -> pd.DataFrame:
+    """One row a change: ``time`` (``datetime64[ns, UTC]``), ``change``, ``subject``, ``detail``."""
+    found = list(changes)
+    return pd.DataFrame(
+        {
+            "time": _times([time for time, _ in found]),
+            "change": pd.Categorical([change.kind for _, change in found]),
+            "subject": _objects([change.subject for _, change in found]),
+            "detail": _objects([change.detail for _, change in found]),
         }
     )
 

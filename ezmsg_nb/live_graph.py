@@ -7,7 +7,7 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
@@ -24,11 +24,21 @@ from kernel_runtime.model import UnitInfo
 from kernel_runtime.profiling.rates import Counts, count_messages, rates_between
 from kernel_runtime.server_link import Status
 from kernel_runtime.settings.edits import SettingsEditor
+from kernel_runtime.topology_history import topology_changes
 
-from .frames import edges_frame, logs_frame, processes_frame, profile_frame, units_frame
+from .frames import (
+    edges_frame,
+    logs_frame,
+    processes_frame,
+    profile_frame,
+    topology_changes_frame,
+    units_frame,
+)
 from .graph_settings import GraphSettings
+from .graph_traces import GraphTraces
 from .graph_views import GraphViews
 from .settings_sweep import sweep
+from .trace import DEFAULT_MAX_SAMPLES, Trace
 
 T = TypeVar("T")
 
@@ -78,6 +88,7 @@ class LiveGraph:
             graph_name=str(context.address),
         )
         self._views = GraphViews(self, follower, loop)
+        self._traces = GraphTraces(follower, loop, self._run_within)
         self._settings.make_form = self._views.form
         self._settings.run_sweep = functools.partial(sweep, self)
         if host is not None:
@@ -174,6 +185,50 @@ class LiveGraph:
         window_s = seconds if seconds is not None else DEFAULT_PROFILE_S
         return self._run_within(self._profile(seconds), window_s + CALL_TIMEOUT_S)
 
+    def trace(
+        self,
+        topics: Sequence[str] | str | None = None,
+        metrics: Sequence[str] | str | None = None,
+        sample_mod: int = 1,
+        max_samples: int = DEFAULT_MAX_SAMPLES,
+    ) -> Trace:
+        """Trace messages during a block: ``with graph.trace() as t: ...``.
+
+        Parameters
+        ----------
+        topics
+            Topics, units or collections; all where None. Latency needs both ends.
+        metrics
+            Some of ``"publish_delta_ns"``, ``"backpressure_wait_ns"``, ``"lease_time_ns"``,
+            ``"user_span_ns"``; all where None.
+        sample_mod
+            Trace every n-th message. Latency and losses need 1.
+        max_samples
+            Samples to keep, 28 bytes each; of more the newest.
+
+        Raises
+        ------
+        ValueError
+            A name that is not in this graph, or an argument out of range.
+        """
+        self._refresh()
+        return self._traces.trace(topics, metrics, sample_mod, max_samples)
+
+    def bottlenecks(self, seconds: float = 2.0) -> pd.DataFrame:
+        """What limits the graph, ranked, each with its evidence in words.
+
+        Parameters
+        ----------
+        seconds
+            How long to look; everything is traced meanwhile.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See `ezmsg_nb.trace_frames.bottlenecks_frame`.
+        """
+        return self._traces.bottlenecks(seconds)
+
     def logs(self, unit: str | None = None) -> pd.DataFrame:
         """What units printed and logged, of a graph that was started from here.
 
@@ -197,6 +252,36 @@ class LiveGraph:
         if self._host.logs_dropped:
             frame.attrs["dropped"] = self._host.logs_dropped
         return frame
+
+    def topology_events(self) -> pd.DataFrame:
+        """What changed in the graph since this was attached to it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``time`` (when it was seen here), ``change`` ("unit added", "unit moved",
+            "connected", ...), ``subject``, ``detail``; oldest first.
+        """
+        return topology_changes_frame(self._follower.history.changes())
+
+    def topology_diff(self, t0: Any = None, t1: Any = None) -> pd.DataFrame:
+        """What differs between the graph at two times.
+
+        Parameters
+        ----------
+        t0, t1
+            Anything that ``pandas.Timestamp`` takes, UTC where no zone is given; by default
+            the beginning of this session, and now.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `topology_events`, with ``time`` that of the later one.
+        """
+        history = self._follower.history
+        start, end = _unix_s(t0, 0.0), _unix_s(t1, time.time())
+        found = topology_changes(history.at(start), history.at(end))
+        return topology_changes_frame((end, change) for change in found)
 
     # -- views --------------------------------------------------------------------------------
 
@@ -339,8 +424,16 @@ class LiveGraph:
             self._loop.run(self._detach(), timeout=3.0)
 
     async def _detach(self) -> None:
+        await self._traces.hub.close()
         await self._follower.stop()
         await self.aio.close()
+
+
+def _unix_s(moment: Any, default: float) -> float:
+    if moment is None:
+        return default
+    stamp = pd.Timestamp(moment)
+    return (stamp if stamp.tzinfo else stamp.tz_localize("UTC")).timestamp()
 
 
 async def _open(address: AddressLike, timeout: float) -> GraphFollower:

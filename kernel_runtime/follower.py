@@ -19,6 +19,7 @@ from .server_link import Status
 from .settings.store import SettingsStore
 from .streams import Resynced
 from .topology import topic_rates, topology_of
+from .topology_history import TopologyHistory
 
 REFRESH_AT_MOST_EVERY_S = 0.1
 RATES_EVERY_S = 0.5
@@ -59,6 +60,7 @@ class GraphFollower:
     def __init__(self, context: KernelGraphContext) -> None:
         self.context = context
         self.settings = SettingsStore()
+        self.history = TopologyHistory()
         self._topology = Topology()
         self._unit_states: dict[str, UnitHealth] = {}
         self._measured: Measured | None = None
@@ -143,6 +145,7 @@ class GraphFollower:
             if unit.process_id is not None:
                 self._ran_in[unit.address] = unit.process_id
         if changed:
+            self.history.record(self.seen_at, topology)
             for listener in list(self.topology_listeners):
                 listener(topology)
             self._judge_units(self._measured.failures if self._measured else {})
