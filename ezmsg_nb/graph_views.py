@@ -20,6 +20,7 @@ from .form_fields import FormSection
 from .frames import units_frame
 from .settings_form import SettingsForm
 from .topology_widget import TopologyWidget, UnitState
+from .topology_with_settings import TopologyWithSettings
 
 if TYPE_CHECKING:
     from .live_graph import LiveGraph
@@ -55,8 +56,24 @@ class GraphViews:
         follower.status_listeners.append(self.show_status)
         follower.settings.on_change(self._show_settings)
 
-    def topology(self, **options: Any) -> TopologyWidget:
-        """A new picture of the graph, live as long as the graph is."""
+    def topology(
+        self, *, settings: bool = False, **options: Any
+    ) -> TopologyWidget | TopologyWithSettings:
+        """A new picture of the graph, live as long as the graph is.
+
+        Parameters
+        ----------
+        settings
+            Whether the settings of the selected unit are shown beside it.
+        **options
+            Those of `TopologyWidget`.
+        """
+        picture = self._picture(**options)
+        if not settings:
+            return picture
+        return TopologyWithSettings(picture, self._form([]), self._sections_of)
+
+    def _picture(self, **options: Any) -> TopologyWidget:
         widget = TopologyWidget(self._follower.topology, **options)
         with self._lock:
             self._pictures.append(widget)
@@ -67,21 +84,27 @@ class GraphViews:
 
     def form(self, unit: str | None = None) -> SettingsForm:
         """A new form: of one unit, or of all in the order of their addresses."""
-        settings = self._graph.settings
-        units = [unit] if unit is not None else list(settings)
-        form = SettingsForm([self._section(address) for address in units])
+        units = [unit] if unit is not None else list(self._graph.settings)
+        return self._form([self._section(address) for address in units])
+
+    def _form(self, sections: list[FormSection]) -> SettingsForm:
+        form = SettingsForm(sections)
         form.on_commit(lambda *edit: self._commit(form, *edit))
         with self._lock:
             self._forms.append(form)
         self._show_status_in(form)
         return form
 
+    def _sections_of(self, selected: str | None) -> list[FormSection]:
+        settings = self._graph.settings
+        return [self._section(selected)] if selected is not None and selected in settings else []
+
     def display(self, **kwargs: Any) -> Any:
         """Rich display of the graph itself: one picture, shared by all its outputs."""
         with self._lock:
             known = self._own_picture
         if known is None:
-            known = self.topology()
+            known = self._picture()
             with self._lock:
                 self._own_picture = known
         shown = known._repr_mimebundle_(**kwargs)

@@ -286,7 +286,16 @@ class LiveGraph:
     # -- views --------------------------------------------------------------------------------
 
     def topology(self, **options: Any) -> Any:
-        """The graph as a live, interactive picture (`TopologyWidget`)."""
+        """The graph as a live, interactive picture (`TopologyWidget`).
+
+        Parameters
+        ----------
+        settings
+            True puts the settings form of the selected unit beside it
+            (`TopologyWithSettings`: ``.topology``, ``.form``, ``.selected``).
+        **options
+            Those of `TopologyWidget`, such as ``height`` in px.
+        """
         return self._views.topology(**options)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

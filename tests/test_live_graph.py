@@ -254,3 +254,19 @@ def test_6_a_unit_dies_and_is_named() -> None:
         with pytest.raises((GraphError, SettingsNotAppliedError)):
             graph.settings["SINK"]["no_such"] = 1
         assert graph.settings["LP"]["cutoff"]
+
+
+def test_settings_of_the_selected_unit_beside_the_picture(demo: ezn.LiveGraph) -> None:
+    both = demo.topology(settings=True)
+    assert both.form.units == ()
+    both.topology.selected = "LP"
+    assert both.selected == "LP"
+    assert both.form.units == ("LP",)
+    both.form.edit("cutoff", 21.0)
+    wait_for(lambda: demo.settings["LP"]["cutoff"] == 21.0, "the unit to follow the form", 2.0)
+    both.selected = "ECOG/ADD"
+    assert both.form.units == ("ECOG/ADD",)
+    both.selected = None
+    assert both.form.units == ()
+    both.close()
+    demo.settings["LP"].reset()
