@@ -1,0 +1,91 @@
+"""CPU, memory and waiting for a CPU of processes on this host."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from ..model import ProcessInfo
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSample:
+    """What a process has used since it began.
+
+    ``waited_s`` is the time that its threads were ready to run and no CPU was free for them
+    (Linux; None elsewhere).
+    """
+
+    at_s: float
+    cpu_s: float
+    waited_s: float | None
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLoad:
+    """What a process used in a window; ``cpu`` and ``starved`` are shares of one CPU."""
+
+    cpu: float
+    starved: float | None
+    rss_bytes: int
+
+
+def sample_loads(processes: Iterable[ProcessInfo]) -> dict[str, LoadSample]:
+    """Loads of the processes that run on this host, by process id; others are left out."""
+    here = socket.gethostname()
+    found = {}
+    for info in processes:
+        if info.pid is None or info.host != here:
+            continue
+        try:
+            process = psutil.Process(info.pid)
+            with process.oneshot():
+                times = process.cpu_times()
+                found[info.process_id] = LoadSample(
+                    at_s=time.perf_counter(),
+                    cpu_s=times.user + times.system,
+                    waited_s=_waited_s(info.pid),
+                    rss_bytes=process.memory_info().rss,
+                )
+        except psutil.Error:
+            continue
+    return found
+
+
+def loads_between(
+    before: Mapping[str, LoadSample], after: Mapping[str, LoadSample]
+) -> dict[str, ProcessLoad]:
+    """Loads over the window between two rounds of samples."""
+    found = {}
+    for process_id, end in after.items():
+        start = before.get(process_id)
+        if start is None or end.at_s <= start.at_s:
+            continue
+        window_s = end.at_s - start.at_s
+        starved = None
+        if start.waited_s is not None and end.waited_s is not None:
+            starved = min(1.0, max(0.0, end.waited_s - start.waited_s) / window_s)
+        found[process_id] = ProcessLoad(
+            cpu=max(0.0, end.cpu_s - start.cpu_s) / window_s,
+            starved=starved,
+            rss_bytes=end.rss_bytes,
+        )
+    return found
+
+
+def _waited_s(pid: int) -> float | None:
+    # Of all threads: the event loop that serves the units is not in the main one.
+    found = None
+    try:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            _, waited_ns, _ = (thread / "schedstat").read_text().split()
+            found = (found or 0.0) + int(waited_ns) / 1e9
+    except (OSError, ValueError):
+        return found
+    return found

@@ -1,0 +1,165 @@
+"""One trace: the samples that it kept, and what is needed to judge them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..model import Topology
+from .clocks import ProcessClock
+from .columns import ColumnRing, Columns, StreamTable
+from .rates import Counts
+from .trace_decode import ProcessSamples
+from .trace_scope import TraceScope
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """A time in which a process lost samples because its trace control was set.
+
+    Both ends on the clock of the process.
+    """
+
+    process_id: str
+    start_ns: int
+    end_ns: int
+
+
+class TraceRecording:
+    """Samples of one trace and their circumstances. Filled by a `TraceHub`; thread-safe.
+
+    Attributes
+    ----------
+    topology
+        The graph when the trace began.
+    clocks
+        Of each process that answered, by process id.
+    counts_before, counts_after
+        Message totals at both ends; the second is None while the trace runs.
+    interruptions
+        When the trace control of a process was set during the trace.
+    boundaries
+        By process: time of the first sample of each message from the server.
+    started_at, ended_at
+        Unix time in nanoseconds; the second is None while the trace runs.
+    """
+
+    def __init__(
+        self,
+        scope: TraceScope,
+        max_samples: int,
+        streams: StreamTable,
+        topology: Topology,
+        clocks: Mapping[str, ProcessClock],
+        counts_before: Counts,
+    ) -> None:
+        self.scope = scope
+        self.max_samples = max_samples
+        self.streams = streams
+        self.topology = topology
+        self.clocks = dict(clocks)
+        self.counts_before = counts_before
+        self.counts_after: Counts | None = None
+        self.interruptions: list[Interruption] = []
+        self.boundaries: dict[str, list[int]] = {}
+        self.started_at = time.time_ns()
+        self.ended_at: int | None = None
+        self._start_ns: dict[str, int] = {}
+        self._ring = ColumnRing(max_samples)
+        self._wanted = np.empty(0, np.bool_)
+        self._notes: list[str] = []
+        self._lock = threading.Lock()
+
+    # -- filling --------------------------------------------------------------------------
+
+    def start_process(self, process_id: str, start_ns: int) -> None:
+        """Say from when on a process traces for this; what is older is left out."""
+        self._start_ns[process_id] = start_ns
+
+    def note(self, text: str) -> None:
+        """Keep something that a person should know; once."""
+        with self._lock:
+            if text not in self._notes:
+                self._notes.append(text)
+
+    def take(self, arrived: ProcessSamples, traced_mod: int, *, at_once: bool = False) -> None:
+        """Keep what belongs to this trace.
+
+        Parameters
+        ----------
+        arrived
+            Samples of one process.
+        traced_mod
+            The sampling that is in force; finer than this trace's where others want more.
+        at_once
+            The samples came from the process itself, not with a message of the server.
+        """
+        start_ns = self._start_ns.get(arrived.process_id)
+        if start_ns is None:
+            return
+        samples = arrived.samples
+        chosen = (samples.time_ns >= start_ns) & self._wanted_codes()[samples.code]
+        if self.ended_at is not None:
+            chosen &= samples.time_ns <= self.ended_at - self.clocks[arrived.process_id].offset_ns
+        if traced_mod == 1 and self.scope.sample_mod > 1:
+            chosen &= samples.seq % self.scope.sample_mod == 0
+        kept = samples if chosen.all() else samples.where(chosen)
+        if not len(kept):
+            return
+        if not at_once:
+            self.boundaries.setdefault(arrived.process_id, []).append(int(kept.time_ns.min()))
+        self._ring.append(kept)
+
+    def _wanted_codes(self) -> npt.NDArray[np.bool_]:
+        known = len(self._wanted)
+        if known < len(self.streams):
+            more = [
+                self.scope.wants(stream.topic, stream.metric)
+                for stream in self.streams.all()[known:]
+            ]
+            self._wanted = np.concatenate([self._wanted, np.array(more, np.bool_)])
+        return self._wanted
+
+    def end(self) -> None:
+        """Let what happens from now on be left out."""
+        if self.ended_at is None:
+            self.ended_at = time.time_ns()
+
+    # -- reading --------------------------------------------------------------------------
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about this trace, oldest first."""
+        with self._lock:
+            return tuple(self._notes)
+
+    @property
+    def running(self) -> bool:
+        return self.ended_at is None
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the samples take."""
+        return self._ring.nbytes
+
+    @property
+    def dropped(self) -> dict[int, int]:
+        """Samples that were dropped here for newer ones, by stream."""
+        return self._ring.dropped
+
+    def columns(self) -> Columns:
+        """The samples that are kept."""
+        return self._ring.columns()
+
+    @property
+    def duration_s(self) -> float:
+        end = time.time_ns() if self.ended_at is None else self.ended_at
+        return (end - self.started_at) / 1e9
