@@ -14,7 +14,7 @@ from .form_fields import FormSection
 from .settings_form import SettingsForm
 from .topology_widget import TopologyWidget
 
-FORM_WIDTH = "360px"
+FORM_WIDTH = "340px"
 
 
 class TopologyWithSettings(Box):
@@ -44,7 +44,7 @@ class TopologyWithSettings(Box):
         self.topology = topology
         self.form = form
         self._sections = sections
-        topology.layout.flex = "1 1 420px"
+        topology.layout.flex = "2 1 480px"
         topology.layout.min_width = "0"
         form.layout.flex = f"1 1 {FORM_WIDTH}"
         form.layout.max_width = "100%"
