@@ -99,8 +99,9 @@ class FormField:
         self.error: str | None = None
         self.wanted: object = MISSING
         self.elsewhere: object = MISSING
-        # An edit that waits its turn: what is heard meanwhile is of an older one.
+        # While an edit waits its turn, what is heard of this field is of an older one.
         self.queued = False
+        self.in_flight: object = MISSING
 
     @property
     def path(self) -> str:
@@ -257,7 +258,7 @@ class SectionState:
                 if old is not None:
                     field.state, field.error = old.state, old.error
                     field.wanted, field.elsewhere = old.wanted, old.elsewhere
-                    field.queued = old.queued
+                    field.queued, field.in_flight = old.queued, old.in_flight
         return True
 
     def ask_for(self, field: FormField, wanted: object) -> None:
@@ -294,10 +295,9 @@ class SectionState:
             if same(value_at(before, path), now):
                 continue
             changed.append(field)
-            if field.queued:
-                continue
             if field.wanted is not MISSING:
-                field.elsewhere = MISSING if same(now, field.wanted) else now
+                ours = same(now, field.wanted) or (field.queued and same(now, field.in_flight))
+                field.elsewhere = MISSING if ours else now
             else:
                 field.state, field.error = "idle", None
         return changed

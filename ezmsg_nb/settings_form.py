@@ -217,7 +217,7 @@ class SettingsForm(anywidget.AnyWidget):
             section = self._sections.get(unit)
             field = section.fields.get(path) if section is not None else None
             if field is not None:
-                field.queued = False
+                field.queued, field.in_flight = False, field.wanted
         try:
             for callback in tuple(self._callbacks):
                 callback(unit, path, wire)

@@ -88,6 +88,17 @@ def until(done: Callable[[], object], deadline_s: float = 5.0) -> None:
         time.sleep(0.005)
 
 
+class SlowGraph:
+    """Takes an edit and says nothing of it until it is released."""
+
+    def __init__(self) -> None:
+        self.started, self.release = threading.Event(), threading.Event()
+
+    def __call__(self, unit: str, path: str, value: object) -> None:
+        self.started.set()
+        self.release.wait(5)
+
+
 def number(text: str) -> dict[str, str]:
     return {"k": "number", "v": text}
 
@@ -161,17 +172,18 @@ def test_a_callback_gets_the_value_to_send_on_another_thread(form: SettingsForm)
 
 
 def test_pending_then_reported_then_applied(form: SettingsForm) -> None:
-    release = threading.Event()
-    form.on_commit(lambda *_edit: release.wait(5))
+    graph = SlowGraph()
+    form.on_commit(graph)
     field = form.fields["cutoff"]
     form.edit("cutoff", 10.0)
+    assert graph.started.wait(5)
     assert (field.state, field.value) == ("pending", 10.0)
     form.set_value("LP", {**VALUE, "cutoff": 10.0})
     assert field.state == "pending"
     form.set_state("LP", "cutoff", "reported")
     assert (field.state, field.value) == ("reported", 10.0)
     form.set_state("LP", "cutoff", "applied")
-    release.set()
+    graph.release.set()
     assert (field.state, field.value, field.error) == ("applied", 10.0, None)
     form.set_value("LP", {**VALUE, "cutoff": 12.0})
     assert (field.state, field.value) == ("idle", 12.0)
@@ -192,25 +204,27 @@ def test_a_failed_edit_goes_back_to_the_last_good_value(form: SettingsForm) -> N
 
 
 def test_the_report_of_the_unit_wins_over_what_was_asked(form: SettingsForm) -> None:
-    release = threading.Event()
-    form.on_commit(lambda *_edit: release.wait(5))
+    graph = SlowGraph()
+    form.on_commit(graph)
     form.edit("order", 8)
+    assert graph.started.wait(5)
     form.set_value("LP", {**VALUE, "order": 6})
     field = form.fields["order"]
     assert field.value == 8
     assert field.elsewhere == 6
     form.set_state("LP", "order", "reported")
-    release.set()
+    graph.release.set()
     assert form.value["order"] == 6
 
 
 def test_a_failure_after_an_outside_change_shows_that_change(form: SettingsForm) -> None:
-    release = threading.Event()
-    form.on_commit(lambda *_edit: release.wait(5))
+    graph = SlowGraph()
+    form.on_commit(graph)
     form.edit("order", 8)
+    assert graph.started.wait(5)
     form.set_value("LP", {**VALUE, "order": 6})
     form.set_state("LP", "order", "failed", "no")
-    release.set()
+    graph.release.set()
     assert form.fields["order"].value == 6
 
 

@@ -114,6 +114,11 @@ def value_is(form_page: FormPage, form: SettingsForm, path: str, value: object) 
     form_page.pump()
 
 
+def waits_for_the_graph(form: SettingsForm, path: str) -> bool:
+    field = form.fields[path]
+    return field.state == "pending" and not field.queued
+
+
 def test_enter_commits(form_page: FormPage, form: SettingsForm) -> None:
     form_page.add(form)
     page = form_page.page
@@ -175,7 +180,7 @@ def test_pending_reported_applied_failed(form_page: FormPage, form: SettingsForm
     page = form_page.page
     box(page, "cutoff").fill("5")
     box(page, "cutoff").press("Enter")
-    form_page.until(lambda: form.fields["cutoff"].state == "pending", "it is pending")
+    form_page.until(lambda: waits_for_the_graph(form, "cutoff"), "it is sent")
     form_page.pump(120)
     expect(row(page, "cutoff")).to_have_attribute("data-state", "pending")
     expect(row(page, "cutoff")).to_contain_text("pending")
@@ -190,7 +195,7 @@ def test_pending_reported_applied_failed(form_page: FormPage, form: SettingsForm
     form.set_value("LP", {**VALUE, "cutoff": 5.0})
     box(page, "cutoff").fill("6")
     box(page, "cutoff").press("Enter")
-    form_page.until(lambda: form.fields["cutoff"].state == "pending", "it is pending")
+    form_page.until(lambda: waits_for_the_graph(form, "cutoff"), "it is sent")
     form.set_state("LP", "cutoff", "failed", "LP raised ValueError: no")
     release.set()
     form_page.pump(200)

@@ -152,7 +152,7 @@ def test_a_witnessed_int_refuses_a_fraction_and_says_that_it_is_a_guess() -> Non
     specs = build_fields(schema_of(make_field("x", "package.Inner")), {"x": {"order": 4}})
     order = find_field(specs, "x.order")
     assert order is not None
-    assert coerce(order, 6) == 6
+    assert coerce(order, 6) == LikeDefault("package.Inner", "order", 6, kinds=(enum.Enum,))
     with pytest.raises(SettingsRejectedError, match="isn't known here"):
         coerce(order, 2.7)
 
@@ -323,18 +323,19 @@ def test_values_of_classes_that_only_the_receiver_has(received: Any) -> None:
                 "foreign_package.Inner", order=1, mode=CallReference("foreign_package.Mode", "slow")
             )
         ],
-        LikeDefault(settings, "mode", "slow", alias="Mode"),
-        LikeDefault(settings, "level", 2, alias="Level"),
-        LikeDefault(settings, "strategy", "later", alias="Strategy"),
-        LikeDefault(settings, "needed", "fast", alias="Mode"),
-        LikeDefault(settings, "sizes", [1, 2]),
-        LikeDefault(settings, "names", ["a"]),
-        LikeDefault(settings, "axis", "time"),
-        LikeDefault(settings, "nothing", "x", alias="Nothing"),
+        LikeDefault(settings, "mode", "slow", kinds=(enum.Enum, str), alias="Mode"),
+        LikeDefault(settings, "level", 2, kinds=(enum.Enum, int), alias="Level"),
+        LikeDefault(settings, "strategy", "later", kinds=(enum.Enum, str), alias="Strategy"),
+        LikeDefault(settings, "needed", "fast", kinds=(enum.Enum, str), alias="Mode"),
+        LikeDefault(settings, "sizes", [1, 2], kinds=(list, tuple)),
+        LikeDefault(settings, "names", ["a"], kinds=(list, tuple)),
+        LikeDefault(settings, "axis", "time", kinds=(enum.Enum,)),
+        LikeDefault(settings, "sizes", "auto", kinds=(enum.Enum,)),
+        LikeDefault(settings, "nothing", "x", kinds=(enum.Enum,), alias="Nothing"),
     ) == (
         "(<Mode.SLOW: 'slow'>, <Mode.DEEP: 1>, Inner(order=3, mode=<Mode.FAST: 'fast'>), "
         "[Inner(order=1, mode=<Mode.SLOW: 'slow'>)], <Mode.SLOW: 'slow'>, <Level.HIGH: 2>, "
-        "'later', <Mode.FAST: 'fast'>, (1, 2), ['a'], 'time', 'x')"
+        "'later', <Mode.FAST: 'fast'>, (1, 2), ['a'], 'time', 'auto', 'x')"
     )
 
 
@@ -366,7 +367,7 @@ def test_references_compare_and_show_themselves() -> None:
     assert CallReference("a.B", 1) != CallReference("a.B", 2)
     assert repr(CallReference("a.B", 1, x="y")) == "a.B(1, x='y')"
     assert len({CallReference("a.B", 1), CallReference("a.B", 1)}) == 1
-    assert "'x' (as a.B.c has it)" in repr(LikeDefault("a.B", "c", "x"))
+    assert "'x' (as a.B.c has it)" in repr(LikeDefault("a.B", "c", "x", kinds=(str,)))
 
 
 def test_plain_values_are_those_that_ezmsg_reports() -> None:

@@ -10,6 +10,7 @@ which ezmsg reports back and which changes nothing.
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 import pkgutil
 from collections.abc import Mapping
@@ -99,7 +100,7 @@ class LikeDefault:
 
     For a field whose class isn't known here by its full name (``mode: Mode`` under postponed
     annotations), or where a list may as well be a tuple. The receiver looks at the default in
-    ``owner``: an enum member makes an enum member of the value, a tuple a tuple, a text a text.
+    ``owner``: an enum member makes an enum member of the value, a tuple a tuple.
 
     Parameters
     ----------
@@ -109,14 +110,25 @@ class LikeDefault:
         Name of the field.
     value
         The plain value.
+    kinds
+        A default of another kind than these says nothing of the value, which stays as it is.
     alias
-        Name in the module of ``owner`` that makes the value where there is no default.
+        Name in the module of ``owner`` that makes the value where no default tells.
     """
 
-    def __init__(self, owner: str, field: str, value: object, alias: str | None = None) -> None:
+    def __init__(
+        self,
+        owner: str,
+        field: str,
+        value: object,
+        *,
+        kinds: tuple[type, ...],
+        alias: str | None = None,
+    ) -> None:
         self.owner: Final = owner
         self.field: Final = field
         self.value: Final = value
+        self.kinds: Final = kinds
         self.alias: Final = alias
 
     @property
@@ -128,16 +140,16 @@ class LikeDefault:
         fields = _Step(getattr, _looked_up(self.owner), "__dataclass_fields__", {})
         field = _Step(operator.methodcaller("get", self.field), fields)
         default = _Step(getattr, field, "default", None)
-        missing = _looked_up("dataclasses.MISSING")
-        is_given = functools.partial(operator.is_not, None)
-        is_there = _Step(functools.partial, operator.is_not, missing)
-        defaults = _Step(filter, is_there, _Step(filter, is_given, [default]))
+        telling = [
+            _Step(filter, _Step(getattr, kind, "__instancecheck__"), [default])
+            for kind in self.kinds
+        ]
+        types = _Step(map, type, _Step(itertools.chain, *telling))
         fallback: object = type(self.value)
         if self.alias is not None:
             module = _looked_up(self.owner.rpartition(".")[0])
             fallback = _Step(getattr, module, self.alias, type(self.value))
-        found = _Step(next, _Step(map, type, defaults), fallback)
-        return (found, (self.value,))
+        return (_Step(next, types, fallback), (self.value,))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LikeDefault):
@@ -148,7 +160,7 @@ class LikeDefault:
         return hash((self.owner, self.field, repr(self.value)))
 
     def _key(self) -> tuple[object, ...]:
-        return (self.owner, self.field, self.value, self.alias)
+        return (self.owner, self.field, self.value, self.kinds, self.alias)
 
     def __repr__(self) -> str:
         return f"{self.value!r} (as {self.owner}.{self.field} has it)"

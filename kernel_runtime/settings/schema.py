@@ -270,7 +270,7 @@ class _Builder:
                     inner.get(child.name, MISSING),
                     before.get(child.name, MISSING),
                     prefix=f"{path}.",
-                    owner=group.name,
+                    owner=_seen_from(owner, group.name),
                 )
                 for child in group.members
             )
@@ -288,6 +288,12 @@ class _Builder:
             settings_class=self.settings_type,
             children=children,
         )
+
+
+def _seen_from(owner: str | None, name: str | None) -> str | None:
+    """A class name as the module of another class has it: postponed annotations name no module."""
+    module = (owner or "").rpartition(".")[0]
+    return f"{module}.{name}" if name and module and "." not in name else name
 
 
 def _reason(refined: FieldType, text: str | None) -> str | None:

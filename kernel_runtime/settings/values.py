@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import importlib
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -101,14 +102,16 @@ class _Coercer:
                 if isinstance(value, (bool, np.bool_)):
                     return bool(value)
             case "int":
-                return limited(wanted, int_of(wanted, value))
+                number = limited(wanted, int_of(wanted, value))
+                return self._as_default(wanted, number, outermost, enum.Enum)
             case "float":
                 return limited(wanted, float_of(wanted, value))
             case "complex":
                 return complex_of(wanted, value)
             case "str":
                 if isinstance(value, str):
-                    return sized(wanted, str(enum_value(value)))
+                    text = sized(wanted, str(enum_value(value)))
+                    return self._as_default(wanted, text, outermost, enum.Enum, pathlib.PurePath)
             case "bytes":
                 return sized(wanted, bytes_of(wanted, value))
             case "path":
@@ -190,7 +193,8 @@ class _Coercer:
         owner = self.spec.owner
         if owner is not None and can_be_looked_up(owner):
             if outermost:
-                return LikeDefault(owner, self.spec.name, plain, alias=name)
+                kinds = (enum.Enum, type(plain))
+                return LikeDefault(owner, self.spec.name, plain, kinds=kinds, alias=name)
             if name is not None:
                 return CallReference(self._in_module(name), plain)
         return plain
@@ -213,10 +217,16 @@ class _Coercer:
         if wanted.name is not None:
             module, _, name = wanted.name.rpartition(".")
             return getattr(importlib.import_module(module), name)(items)
+        return self._as_default(wanted, built, outermost, list, tuple, set, frozenset)
+
+    def _as_default(
+        self, wanted: FieldType, value: object, outermost: bool, *kinds: type
+    ) -> object:
+        """A value whose type is only guessed, of the kind that the field's default has."""
         owner = self.spec.owner
-        if outermost and wanted.witnessed and owner is not None and can_be_looked_up(owner):
-            return LikeDefault(owner, self.spec.name, built)
-        return built
+        if not (outermost and wanted.witnessed) or owner is None or not can_be_looked_up(owner):
+            return value
+        return LikeDefault(owner, self.spec.name, value, kinds=kinds)
 
     def _fixed(self, wanted: FieldType, value: object) -> object:
         items = _sequence(wanted, value)
