@@ -21,6 +21,7 @@ from .errors import (
     UnsafePayloadError,
     UnsupportedOperationError,
 )
+from .kernel_process import KernelProcess
 from .safe_pickle import StandIn
 from .streams import Resynced
 
@@ -37,6 +38,7 @@ __all__ = [
     "HostStartError",
     "InvalidResponseError",
     "KernelGraphContext",
+    "KernelProcess",
     "ProcessDisconnectedError",
     "ProfilingSnapshots",
     "RequestTimeoutError",

@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pickle
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from ezmsg.core.graphmeta import (
-    GraphMetadata,
     GraphSnapshot,
     ProcessControlOperation,
     ProcessControlResponse,
@@ -38,12 +37,13 @@ from ezmsg.core.pubclient import Publisher
 from ezmsg.core.subclient import Subscriber
 
 from .address import AddressLike
-from .errors import GraphError, InvalidResponseError, RequestTimeoutError, UnsupportedOperationError
+from .errors import GraphError, RequestTimeoutError, UnsupportedOperationError
+from .graph_session import GraphSession
 from .owning_loop import on_owning_loop
 from .process_control import ProcessControl
 from .profiling.trace_control import check_trace_control
-from .refusals import collision_error, cycle_error
-from .server_link import REQUEST_TIMEOUT_S, ServerLink
+from .server_link import REQUEST_TIMEOUT_S
+from .soundness import is_sound, readable_components
 from .streams import BatchStream, EventStream, SupervisedStream
 from .wire import Connection, payload_argument, text_argument
 
@@ -63,7 +63,7 @@ class ProfilingSnapshots(dict[UUID, ProcessProfilingSnapshot]):
         self.failures: dict[UUID, GraphError] = {}
 
 
-class KernelGraphContext(ServerLink):
+class KernelGraphContext(GraphSession):
     """A session with a GraphServer, and everything that it can be asked.
 
     Parameters
@@ -139,63 +139,19 @@ class KernelGraphContext(ServerLink):
 
     # -- graph ----------------------------------------------------------------------------
 
-    async def _read_snapshot(self) -> GraphSnapshot:
-        return await self.read(Command.SESSION_SNAPSHOT, expected=GraphSnapshot)
-
     @on_owning_loop
     async def snapshot(self) -> GraphSnapshot:
         """Edges, owners, sessions with metadata, and processes, as they are now."""
         snapshot = await self._read_snapshot()
         self._processes.learn(snapshot)
+        self._remember(snapshot)
         return snapshot
-
-    @on_owning_loop
-    async def connect(self, from_topic: str, to_topic: str) -> None:
-        """Connect two topics; the edge is this session's and ends with it.
-
-        Raises
-        ------
-        CyclicConnectionError
-            The edge would close a cycle, which the message names.
-        """
-        answer = await self.command(
-            Command.SESSION_CONNECT, text_argument(from_topic), text_argument(to_topic)
-        )
-        if answer == Command.CYCLIC.value:
-            raise cycle_error(from_topic, to_topic, await self._read_snapshot(), str(self._address))
-        self._expect_complete(answer, Command.SESSION_CONNECT)
-
-    @on_owning_loop
-    async def disconnect(self, from_topic: str, to_topic: str) -> None:
-        """Remove this session's edge between two topics, where there is one."""
-        answer = await self.command(
-            Command.SESSION_DISCONNECT, text_argument(from_topic), text_argument(to_topic)
-        )
-        self._expect_complete(answer, Command.SESSION_DISCONNECT)
-
-    @on_owning_loop
-    async def register_metadata(self, metadata: GraphMetadata) -> None:
-        """Register what the components of this session are.
-
-        Raises
-        ------
-        AddressCollisionError
-            Another session holds one of the addresses; the message says which and whose.
-        """
-        answer = await self.command(
-            Command.SESSION_REGISTER, payload_argument(pickle.dumps(metadata))
-        )
-        if answer == Command.ERROR.value:
-            raise collision_error(
-                metadata, await self._read_snapshot(), self.session_id, str(self._address)
-            )
-        self._expect_complete(answer, Command.SESSION_REGISTER)
 
     @on_owning_loop
     async def revert(self) -> None:
         """Close this context's publishers and subscribers, and drop its edges and metadata."""
         await self._close_endpoints()
-        self._expect_complete(await self.command(Command.SESSION_CLEAR), Command.SESSION_CLEAR)
+        await self._clear_session()
 
     @on_owning_loop
     async def publisher(self, /, topic: str, **kwargs: Any) -> Publisher:
@@ -212,22 +168,38 @@ class KernelGraphContext(ServerLink):
         return await self._endpoint(Subscriber.create(topic, self._address, **kwargs), topic)
 
     async def _endpoint(self, creation: Coroutine[Any, Any, E], topic: str) -> E:
+        self._refuse_closed(f"an endpoint of {topic!r}")
+        making = asyncio.create_task(creation, name=f"endpoint-{topic}")
         try:
+            # Never cancelled: half a registration would hold the server's lock for good.
             async with asyncio.timeout(self._timeout):
-                endpoint = await creation
+                endpoint = await asyncio.shield(making)
         except TimeoutError as error:
+            making.add_done_callback(_close_late)
             raise RequestTimeoutError(
                 f"The GraphServer at {self._address} did not register an endpoint of {topic!r} "
                 f"within {self._timeout:g} s.",
                 address=str(self._address),
             ) from error
-        except OSError as error:
+        except asyncio.CancelledError:
+            making.add_done_callback(_close_late)
+            raise
+        except (OSError, EOFError) as error:
             raise GraphError(
                 f"No endpoint of {topic!r} could be made at {self._address}: {error}",
                 address=str(self._address),
             ) from error
         self._endpoints.add(endpoint)
         return endpoint
+
+    @on_owning_loop
+    async def close_endpoint(self, endpoint: Publisher | Subscriber) -> None:
+        """Close one publisher or subscriber that this context made."""
+        self._endpoints.discard(endpoint)
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                endpoint.close()
+                await endpoint.wait_closed()
 
     async def _close_endpoints(self) -> None:
         endpoints = list(self._endpoints)
@@ -284,33 +256,35 @@ class KernelGraphContext(ServerLink):
             if connection is not None:
                 connection.abort()
 
-    def _expect_complete(self, answer: bytes, command: Command) -> None:
-        if answer != Command.COMPLETE.value:
-            raise InvalidResponseError(
-                f"The GraphServer at {self._address} answered {command.name} with {answer!r}.",
-                address=str(self._address),
-                operation=command.name,
-            )
-
     # -- settings -------------------------------------------------------------------------
 
     @on_owning_loop
     async def settings_snapshot(self) -> dict[str, SettingsSnapshotValue]:
-        """Settings by component address, as the GraphServer knows them."""
+        """Settings by component address, as the GraphServer knows them.
+
+        A value that is none, as a hostile peer may report it, is left out.
+        """
         found: dict[str, SettingsSnapshotValue] = await self.read(
             Command.SESSION_SETTINGS_SNAPSHOT, expected=dict
         )
-        self._expect_all(found.values(), SettingsSnapshotValue, Command.SESSION_SETTINGS_SNAPSHOT)
-        return found
+        return {
+            unit: value
+            for unit, value in found.items()
+            if type(unit) is str and isinstance(value, SettingsSnapshotValue) and is_sound(value)
+        }
 
     @on_owning_loop
     async def settings_events(self, after_seq: int = 0) -> list[SettingsChangedEvent]:
-        """The settings events that the server keeps (its newest 10,000) after a number."""
+        """The settings events that the server keeps (its newest 10,000) after a number.
+
+        An event that is none is left out, and missing in the numbers.
+        """
         events: list[SettingsChangedEvent] = await self.read(
             Command.SESSION_SETTINGS_EVENTS, text_argument(str(int(after_seq))), expected=list
         )
-        self._expect_all(events, SettingsChangedEvent, Command.SESSION_SETTINGS_EVENTS)
-        return events
+        return [
+            event for event in events if isinstance(event, SettingsChangedEvent) and is_sound(event)
+        ]
 
     @on_owning_loop
     async def settings_input_topic(self, component_address: str) -> str:
@@ -323,11 +297,10 @@ class KernelGraphContext(ServerLink):
         """
         topics: set[str] = set()
         for session in (await self._read_snapshot()).sessions.values():
-            component = (
-                session.metadata.components.get(component_address) if session.metadata else None
-            )
-            if component is not None:
+            for address, component in readable_components(session.metadata):
                 dynamic = component.dynamic_settings
+                if address != component_address:
+                    continue
                 if dynamic.enabled and dynamic.input_topic is not None:
                     topics.add(dynamic.input_topic)
         if len(topics) == 1:
@@ -566,12 +539,8 @@ class KernelGraphContext(ServerLink):
         """Forget a stream that has ended."""
         self._streams.discard(stream)
 
-    def _expect_all(self, values: Iterable[object], kind: type, command: Command) -> None:
-        for value in values:
-            if not isinstance(value, kind):
-                raise InvalidResponseError(
-                    f"The GraphServer at {self._address} answered {command.name} with a "
-                    f"{type(value).__name__} among its {kind.__name__} values.",
-                    address=str(self._address),
-                    operation=command.name,
-                )
+
+def _close_late(making: asyncio.Task[Any]) -> None:
+    """Close an endpoint that was made after nobody waited for it any more."""
+    if not making.cancelled() and making.exception() is None:
+        making.result().close()

@@ -22,6 +22,7 @@ from .topology import topic_rates, topology_of
 from .topology_history import TopologyHistory
 
 REFRESH_AT_MOST_EVERY_S = 0.1
+RETRY_EVERY_S = 0.5
 RATES_EVERY_S = 0.5
 RATES_TIMEOUT_S = 1.0
 
@@ -69,6 +70,7 @@ class GraphFollower:
         self._notes: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stale = asyncio.Event()
+        self._settings_stale = False
         self._watchers = 0
         self._watched = asyncio.Event()
         self.seen_at = time.time()
@@ -168,8 +170,17 @@ class GraphFollower:
         while True:
             await self._stale.wait()
             self._stale.clear()
-            with contextlib.suppress(GraphError):
+            try:
                 await self.refresh()
+                if self._settings_stale:
+                    self.settings.take_snapshot(await self.context.settings_snapshot())
+                    self._settings_stale = False
+            except ClosedError:
+                return
+            except GraphError:
+                # Tried again: a graph that changed must not be shown as it was.
+                self._stale.set()
+                await asyncio.sleep(RETRY_EVERY_S)
             await asyncio.sleep(REFRESH_AT_MOST_EVERY_S)
 
     async def _follow_topology(self) -> None:
@@ -185,10 +196,16 @@ class GraphFollower:
     async def _follow_settings(self) -> None:
         async for event in self.context.subscribe_settings_events():
             if isinstance(event, Resynced):
-                with contextlib.suppress(GraphError):
-                    self.settings.take_snapshot(await self.context.settings_snapshot())
+                self._settings_stale = True
+                self._stale.set()
                 continue
-            self.settings.record(event)
+            try:
+                self.settings.record(event)
+            except RecursionError:
+                self._notes.append(
+                    f"A settings value of {event.component_address} is nested too deeply to be "
+                    f"shown."
+                )
             if event.event_type.value == "INITIAL_SETTINGS":
                 # Metadata is registered without a topology event.
                 self._stale.set()

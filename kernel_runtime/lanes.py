@@ -17,7 +17,7 @@ from .errors import GraphError, RequestTimeoutError, SettingsRejectedError
 from .session import OpenConnection, Session
 from .wire import payload_argument, text_argument
 
-GRACE_S = 0.08
+GRACE_S = 0.05
 """How much longer than the server's own timeout we wait for the server to say so."""
 
 MAX_PAYLOAD_BYTES = 1024 * 1024

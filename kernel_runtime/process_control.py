@@ -27,6 +27,7 @@ from .errors import (
 )
 from .lanes import Lane
 from .session import OpenConnection
+from .soundness import is_graph_data, is_sound
 
 T = TypeVar("T")
 
@@ -93,10 +94,10 @@ class ProcessControl:
         lane = await self._lane_for(unit)
         raw = await lane.request(unit, name, payload or b"", timeout=timeout)
         response = safe_pickle.decode(raw)
-        if not isinstance(response, ProcessControlResponse):
+        if not isinstance(response, ProcessControlResponse) or not is_sound(response):
             raise InvalidResponseError(
-                f"The GraphServer at {self._address} answered {name} for {unit!r} with a "
-                f"{type(response).__name__} in place of a response.",
+                f"{name} for {unit!r} was answered with a {type(response).__name__} that is not "
+                f"the response that the protocol says.",
                 address=self._address,
                 unit=unit,
                 operation=name,
@@ -136,6 +137,10 @@ class ProcessControl:
                 unit,
                 operation,
                 f"a {type(decoded).__name__} in place of a {expected.__name__}",
+            )
+        if is_graph_data(decoded) and not is_sound(decoded):
+            raise self._invalid(
+                response, unit, operation, f"a {expected.__name__} whose fields are not its own"
             )
         return decoded
 

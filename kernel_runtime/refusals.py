@@ -9,6 +9,8 @@ from uuid import UUID
 from ezmsg.core.graphmeta import GraphMetadata, GraphSnapshot
 
 from .errors import AddressCollisionError, CyclicConnectionError
+from .local_processes import life_in_words
+from .soundness import readable_components
 
 
 def cycle_error(
@@ -47,11 +49,12 @@ def collision_error(
     """The error for component addresses that others hold, with who holds each."""
     held: list[str] = []
     for session_id, session in snapshot.sessions.items():
-        if session.metadata is None or session_id == str(own_session):
+        if session_id == str(own_session):
             continue
-        for component in sorted(set(metadata.components) & set(session.metadata.components)):
+        theirs = {address for address, _ in readable_components(session.metadata)}
+        for component in sorted(set(metadata.components) & theirs):
             owners = [
-                f"pid {process.pid} on {process.host}"
+                life_in_words(process.pid, process.host)
                 for process in snapshot.processes.values()
                 if component in process.units
             ]
@@ -60,6 +63,22 @@ def collision_error(
     return AddressCollisionError(
         "The GraphServer refused the metadata, since a component address may exist once: "
         + ("; ".join(held) or "it did not say which address")
-        + ". Stop the other graph, or give this one another root name.",
+        + ". Stop the other graph, or give this one another root name."
+        + f" `ezmsg-nb doctor {address}` tells more.",
         address=address,
+    )
+
+
+def ownership_error(unit: str, snapshot: GraphSnapshot, address: str) -> AddressCollisionError:
+    """The error for a unit that another process owns, with who that is."""
+    owners = [
+        life_in_words(process.pid, process.host)
+        for process in snapshot.processes.values()
+        if unit in process.units
+    ]
+    return AddressCollisionError(
+        f"This process can't be registered as {unit!r}, since the address is owned by "
+        f"{', '.join(owners) or 'another process, which has left since'}. Choose another name.",
+        address=address,
+        unit=unit,
     )

@@ -16,7 +16,7 @@ from .errors import ClosedError, GraphError, InvalidResponseError, RequestTimeou
 from .ezmsg_compat import EZMSG_VERSION, release_line
 from .session import Session
 from .streams import RECONNECT_FIRST_S, RECONNECT_LONGEST_S
-from .wire import Connection, open_connection
+from .wire import Connection, open_connection, text_argument
 
 T = TypeVar("T")
 
@@ -24,6 +24,17 @@ Status = Literal["connected", "reconnecting", "closed"]
 
 REQUEST_TIMEOUT_S = 5.0
 """Deadline of a request to the GraphServer itself."""
+
+HEARTBEAT_EVERY_S = 1.0
+HEARTBEAT_TIMEOUT_S = 1.0
+"""A server that is silent for so long, while we ask, is shown as not answering."""
+
+# Removing an edge that nobody has: the cheapest question with an answer, and without effect.
+_HEARTBEAT = (
+    Command.SESSION_DISCONNECT.value,
+    text_argument("ezmsg_nb/heartbeat"),
+    text_argument("ezmsg_nb/heartbeat"),
+)
 
 
 class ServerLink:
@@ -47,6 +58,8 @@ class ServerLink:
         self._status: Status = "closed"
         self._listeners: list[Callable[[Status], None]] = []
         self._server_version = ""
+        self._known_session: UUID | None = None
+        self._notes: list[str] = []
 
     # -- life ---------------------------------------------------------------------------
 
@@ -68,6 +81,7 @@ class ServerLink:
         except BaseException:
             self._session.close()
             raise
+        self._known_session = self._session.session_id
         self._set_status("connected")
         self._supervisor = asyncio.create_task(self._supervise(), name="graph-supervisor")
 
@@ -121,7 +135,7 @@ class ServerLink:
                 f"authentication. Tunnel it (ssh -L {self._address.port}:127.0.0.1:"
                 f"{self._address.port} {self._address.host}) on a network that you don't trust."
             )
-        return tuple(found)
+        return (*found, *self._notes)
 
     def on_status(self, listener: Callable[[Status], None]) -> None:
         """Call `listener` on the context's loop at each change of `status`."""
@@ -145,20 +159,49 @@ class ServerLink:
         return await self.open_connection()
 
     async def _supervise(self) -> None:
-        """Notice the end of the main session, and open a new one when the server is back."""
+        """Notice the end or the silence of the main session; open a new one in its place."""
         pause_s = RECONNECT_FIRST_S
         while True:
             connection = self._session.connection
             if connection is not None and connection.is_open:
+                await self._take_up_session()
                 self._set_status("connected")
                 pause_s = RECONNECT_FIRST_S
-                await connection.wait_ended()
+                await self._watch(connection)
             self._set_status("reconnecting")
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, RECONNECT_LONGEST_S)
             with contextlib.suppress(GraphError, TimeoutError):
                 async with asyncio.timeout(self._timeout):
                     await self._session.open()
+
+    async def _take_up_session(self) -> None:
+        """Have what the former session owned made again, where this one is another."""
+        former, self._known_session = self._known_session, self._session.session_id
+        if former is not None and former != self._known_session:
+            with contextlib.suppress(GraphError, TimeoutError):
+                await self._session_renewed(former)
+
+    async def _session_renewed(self, former: UUID) -> None:
+        """Called when another session stands in for one that ended."""
+
+    async def _watch(self, connection: Connection) -> None:
+        """Return when a connection ends; say meanwhile whether the server answers."""
+        while connection.is_open:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_EVERY_S):
+                    await connection.wait_ended()
+                    return
+            received = connection.bytes_received
+            try:
+                async with asyncio.timeout(HEARTBEAT_TIMEOUT_S):
+                    await self._session.exchange(*_HEARTBEAT, framed=False)
+            except (TimeoutError, GraphError):
+                # A long answer that is still coming in is no silence.
+                if connection.bytes_received == received:
+                    self._set_status("reconnecting")
+                    continue
+            self._set_status("connected")
 
     async def command(
         self,

@@ -12,13 +12,16 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
 from ezmsg.core.netprotocol import Command
 
 from . import safe_pickle
 from .errors import ClosedError, GraphError, InvalidResponseError, UnsafePayloadError
+from .owning_loop import on_owning_loop
+from .soundness import is_sound
 from .wire import Connection
 
 RECONNECT_FIRST_S = 0.05
@@ -67,6 +70,9 @@ T = TypeVar("T")
 class StreamSource(Protocol):
     """What a stream needs of the context that made it."""
 
+    @property
+    def owning_loop(self) -> asyncio.AbstractEventLoop | None: ...
+
     async def open_stream_connection(self) -> Connection: ...
 
     def release_stream(self, stream: SupervisedStream[Any]) -> None: ...
@@ -79,6 +85,7 @@ class _Buffer(Generic[T]):
         self._items: deque[T | Resynced] = deque()
         self._size = size
         self._dropped = 0
+        self._restarted = False
         self._filled = asyncio.Event()
         self._error: BaseException | None = None
 
@@ -86,26 +93,25 @@ class _Buffer(Generic[T]):
         if len(self._items) >= self._size:
             oldest = self._items.popleft()
             if isinstance(oldest, Resynced):
-                # Its news must not be lost: the count of what is missing includes it.
+                # Its news must not be lost: the marker that stands in for it has them.
                 self._dropped += oldest.missed or 0
+                self._restarted |= oldest.reason == "server_restarted"
             else:
                 self._dropped += 1
         self._items.append(item)
         self._filled.set()
 
     def end(self, error: BaseException | None) -> None:
-        self._error = error or StopAsyncIteration()
+        if self._error is None:
+            self._error = error or StopAsyncIteration()
         self._filled.set()
-
-    @property
-    def dropped(self) -> int:
-        return self._dropped
 
     async def get(self) -> T | Resynced:
         while True:
-            if self._dropped:
+            if self._dropped or self._restarted:
                 missed, self._dropped = self._dropped, 0
-                return Resynced("slow_consumer", missed)
+                restarted, self._restarted = self._restarted, False
+                return Resynced("server_restarted" if restarted else "slow_consumer", missed)
             if self._items:
                 return self._items.popleft()
             if self._error is not None:
@@ -117,34 +123,74 @@ class _Buffer(Generic[T]):
 class SupervisedStream(Generic[T]):
     """An async iterator over a subscription, with a task that keeps it alive.
 
-    Iterating starts it; `aclose` (or closing the context) ends it.
+    Iterating starts it; `aclose`, the end of an ``async with`` block, or closing the context
+    ends it. A stream of an open context does not end because the server is away, not even
+    when it was away from the start: it waits, as the context does. Only a server that does
+    not understand the subscription ends it, with `InvalidResponseError`.
+
+    May be iterated from any event loop, by one consumer at a time.
     """
 
     def __init__(self, source: StreamSource, buffer_size: int) -> None:
         self._source = source
         self._buffer: _Buffer[T] = _Buffer(buffer_size)
         self._task: asyncio.Task[None] | None = None
+        self._handed: Future[T | Resynced] | None = None
         self._closed = False
         self.is_live = False
         self.undecodable = 0
+
+    @property
+    def owning_loop(self) -> asyncio.AbstractEventLoop | None:
+        return self._source.owning_loop
 
     def __aiter__(self) -> AsyncIterator[T | Resynced]:
         return self
 
     async def __anext__(self) -> T | Resynced:
+        loop = self.owning_loop
+        if loop is None or loop is asyncio.get_running_loop():
+            return await self._next()
+        if self._handed is None:
+            self._handed = asyncio.run_coroutine_threadsafe(self._next_or_end(), loop)
+        # Shielded and kept, so that a cancelled wait loses no item: the next call takes it up.
+        item = await asyncio.shield(asyncio.wrap_future(self._handed))
+        self._handed = None
+        if item is None:
+            raise StopAsyncIteration
+        return item
+
+    async def _next_or_end(self) -> Any:
+        # A future can't carry StopAsyncIteration.
+        try:
+            return await self._next()
+        except StopAsyncIteration:
+            return None
+
+    async def _next(self) -> T | Resynced:
         if self._task is None:
             if self._closed:
                 raise StopAsyncIteration
             self._task = asyncio.create_task(self._supervise(), name=type(self).__name__)
         return await self._buffer.get()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    @on_owning_loop
     async def aclose(self) -> None:
         self._closed = True
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await self._task
-        self._buffer.end(None)
+        self._end(None)
+
+    def _end(self, error: BaseException | None) -> None:
+        self._buffer.end(error)
         self._source.release_stream(self)
 
     async def _supervise(self) -> None:
@@ -156,18 +202,15 @@ class SupervisedStream(Generic[T]):
                 try:
                     connection = await self._source.open_stream_connection()
                     await self._drain(connection, resume=not first)
-                except InvalidResponseError as error:
+                except ClosedError:
+                    self._end(None)
+                    return
+                except InvalidResponseError:
                     if first:
                         raise
-                    del error
-                except ClosedError:
-                    self._buffer.end(None)
-                    return
                 except GraphError:
-                    # The server is away: that is what this loop is for. Only a stream that
-                    # never was connected tells its consumer at once.
-                    if first and connection is None:
-                        raise
+                    # The server is away, or went away: that is what this loop is for.
+                    pass
                 finally:
                     if self.is_live:
                         pause_s = RECONNECT_FIRST_S
@@ -180,7 +223,7 @@ class SupervisedStream(Generic[T]):
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            self._buffer.end(error)
+            self._end(error)
 
     async def _drain(self, connection: Connection, *, resume: bool) -> None:
         raise NotImplementedError
@@ -233,48 +276,48 @@ class EventStream(SupervisedStream[E]):
         return self._seq
 
     async def _drain(self, connection: Connection, *, resume: bool) -> None:
-        pending: E | None = None
+        if resume and self._last is None:
+            # Nothing is known by which to tell the server that it was from another.
+            self._start_anew("gap")
         if self._history is not None:
-            await self._catch_up(self._history, resume=resume)
+            await self._catch_up(self._history)
             await self._subscribe(connection, self._seq)
-        elif resume and self._last is not None:
+        elif self._last is None:
+            # From one before, so that the event at which the caller stands is known as well.
             await self._subscribe(connection, self._seq - 1)
-            pending = await self._first_or_none(connection)
-            if pending is not None and _is_same(pending, self._last):
-                pending = None
-            elif pending is None or pending.seq <= self._seq:
+        else:
+            await self._subscribe(connection, self._seq - 1)
+            first = await self._first_or_none(connection)
+            if first is None or (first.seq <= self._seq and not _is_same(first, self._last)):
                 # The event that we ended with is not there: not the server that made it.
-                self._start_anew()
+                self._start_anew("server_restarted")
                 connection.abort()
                 connection = await self._source.open_stream_connection()
                 try:
                     await self._subscribe(connection, 0)
-                    await self._forward(connection, None)
+                    await self._forward(connection)
                 finally:
                     connection.abort()
                 return
-        else:
-            await self._subscribe(connection, self._seq)
-        await self._forward(connection, pending)
+            self._deliver(first)
+        await self._forward(connection)
 
-    async def _forward(self, connection: Connection, pending: E | None) -> None:
+    async def _forward(self, connection: Connection) -> None:
         self.is_live = True
-        if pending is not None:
-            self._deliver(pending)
         while True:
-            self._deliver(await self._read_event(connection))
+            event = await self._read_event(connection)
+            if self._history is not None and event.seq > self._seq + 1:
+                # The server's queue for us overflowed, but it may keep what it dropped there.
+                for missed in await self._history(self._seq):
+                    self._deliver(missed)
+            self._deliver(event)
 
-    async def _catch_up(
-        self, history: Callable[[int], Awaitable[list[E]]], *, resume: bool
-    ) -> None:
+    async def _catch_up(self, history: Callable[[int], Awaitable[list[E]]]) -> None:
         known = self._last
-        events = await history(self._seq - 1 if resume and known is not None else self._seq)
-        if resume and known is not None:
-            if events and _is_same(events[0], known):
-                events = events[1:]
-            else:
-                self._start_anew()
-                events = await history(0)
+        events = await history(max(0, self._seq - 1))
+        if known is not None and not (events and _is_same(events[0], known)):
+            self._start_anew("server_restarted")
+            events = await history(0)
         for event in events:
             self._deliver(event)
 
@@ -292,17 +335,19 @@ class EventStream(SupervisedStream[E]):
     async def _read_event(self, connection: Connection) -> E:
         while True:
             value = await self._read_value(connection)
-            if isinstance(value, self._event_type) and isinstance(value.seq, int):
+            if isinstance(value, self._event_type) and is_sound(value):
                 return value
             self.undecodable += 1
 
-    def _start_anew(self) -> None:
+    def _start_anew(self, reason: ResyncReason) -> None:
         self._seq = 0
         self._last = None
-        self._buffer.put(Resynced("server_restarted"))
+        self._buffer.put(Resynced(reason))
 
     def _deliver(self, event: E) -> None:
         if event.seq <= self._seq:
+            if event.seq == self._seq:
+                self._last = event
             return
         missed = event.seq - self._seq - 1
         if missed:
@@ -339,7 +384,7 @@ class BatchStream(SupervisedStream[T]):
         self.is_live = True
         while True:
             value = await self._read_value(connection)
-            if isinstance(value, self._batch_type):
+            if isinstance(value, self._batch_type) and is_sound(value):
                 self._buffer.put(value)
             else:
                 self.undecodable += 1

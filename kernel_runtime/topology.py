@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from .model import (
     Topology,
     UnitInfo,
 )
+from .soundness import members, readable_components
 
 C = TypeVar("C", UnitInfo, CollectionInfo)
 
@@ -29,7 +30,8 @@ def topology_of(snapshot: GraphSnapshot) -> Topology:
     ----------
     snapshot
         As `KernelGraphContext.snapshot` gives it. Metadata classes that this version of
-        ezmsg doesn't know may be stand-ins; they are read by their attributes.
+        ezmsg doesn't know may be stand-ins; they are read by their attributes. Components
+        that can't be read are left out.
 
     Returns
     -------
@@ -76,7 +78,7 @@ def topology_of(snapshot: GraphSnapshot) -> Topology:
                 settings_type=component.settings_type,
                 collection=None,
                 ports=tuple(_unit_ports(component)),
-                tasks=tuple(task.name for task in _values(component, "tasks")),
+                tasks=tuple(task.name for task in members(component, "tasks")),
                 session_id=session_id,
                 settings_topic=dynamic.input_topic if dynamic.enabled else None,
                 process_id=owner.process_id if owner else None,
@@ -111,34 +113,28 @@ def topology_of(snapshot: GraphSnapshot) -> Topology:
 
 def _components(snapshot: GraphSnapshot) -> Iterator[tuple[str, Any]]:
     for session_id, session in snapshot.sessions.items():
-        if session.metadata is not None:
-            for component in session.metadata.components.values():
-                yield session_id, component
+        for _, component in readable_components(session.metadata):
+            yield session_id, component
 
 
 def _is_collection(component: Any) -> bool:
     return hasattr(component, "children") and hasattr(component, "topics")
 
 
-def _values(component: Any, name: str) -> Iterable[Any]:
-    found = getattr(component, name, ())
-    return found.values() if isinstance(found, Mapping) else found
-
-
 def _unit_ports(unit: Any) -> Iterator[Port]:
-    for stream in _values(unit, "streams"):
+    for stream in members(unit, "streams"):
         yield Port(
             name=stream.name,
             topic=stream.address,
             direction=_stated_direction(stream) or "output",
-            msg_type=str(stream.msg_type),
+            msg_type=str(getattr(stream, "msg_type", "")),
             leaky=bool(getattr(stream, "leaky", False)),
         )
 
 
 def _collection_ports(collection: Any, upstream: set[str]) -> Iterator[Port]:
     for kind in ("topics", "relays"):
-        for topic in _values(collection, kind):
+        for topic in members(collection, kind):
             direction = _stated_direction(topic)
             if direction is None:
                 # A plain Topic goes both ways; it is drawn where its messages come from.
@@ -148,7 +144,7 @@ def _collection_ports(collection: Any, upstream: set[str]) -> Iterator[Port]:
                 name=topic.name,
                 topic=topic.address,
                 direction=direction,
-                msg_type=str(topic.msg_type),
+                msg_type=str(getattr(topic, "msg_type", "")),
                 leaky=bool(getattr(topic, "leaky", False)),
                 relay=kind == "relays",
             )

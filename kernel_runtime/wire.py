@@ -31,6 +31,14 @@ DEFAULT_MAX_FRAME_BYTES: Final = 256 * 1024 * 1024
 _MAX_TEXT_BYTES: Final = 4096
 _STREAM_BUFFER_BYTES: Final = 1024 * 1024
 
+# A link that is cut for 10 s must come back, one that is cut for 30 s counts as gone.
+_KEEPALIVE: Final = {
+    "TCP_KEEPIDLE": 10,
+    "TCP_KEEPINTVL": 5,
+    "TCP_KEEPCNT": 4,
+    "TCP_USER_TIMEOUT": 30_000,
+}
+
 _open_descriptors: set[int] = set()
 
 
@@ -46,6 +54,18 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_in_forked_child)
 
 
+def _notice_a_dead_peer(sock: socket.socket) -> None:
+    """Have the system end a connection whose other side is gone without a word.
+
+    A stopped process doesn't count: its system still answers. What platforms lack, is left.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 class _WireProtocol(asyncio.StreamReaderProtocol):
     """A stream that says at once when the other side is gone, also while nobody reads."""
 
@@ -58,6 +78,7 @@ class _WireProtocol(asyncio.StreamReaderProtocol):
         super().connection_made(transport)
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _notice_a_dead_peer(sock)
         self._descriptor = sock.fileno()
         _open_descriptors.add(self._descriptor)
 
