@@ -13,21 +13,27 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ezmsg.core.graphmeta import SettingsFieldMetadata, SettingsSchemaMetadata
 
 LINES = ("3.9", "3.10")
 
 
 def corpus_folder() -> Path:
-    """The folder of the corpus: ``../shared/corpus`` of the repository or of a folder above."""
+    """The folder of the corpus: ``../shared/corpus`` of the repository or of a folder above.
+
+    Where there is none, the module that asks is skipped.
+    """
     repository = Path(__file__).resolve().parents[1]
     for folder in (repository, *repository.parents):
         found = folder.parent / "shared" / "corpus"
         if found.is_dir():
             return found
-    raise AssertionError(
+    # It belongs to the project, not to the repository: CI has it, a clone elsewhere has not.
+    pytest.skip(
         f"The corpus of settings schemas is not there: no ../shared/corpus beside {repository} "
-        "or beside a folder above it."
+        "or beside a folder above it.",
+        allow_module_level=True,
     )
 
 
