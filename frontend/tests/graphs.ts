@@ -195,3 +195,24 @@ export function generatedTopology(count: number, seed = 1, grouped = true): Topo
   }
   return topology(units, edges, collections, count > 20 ? ["monitor/raw"] : []);
 }
+
+/** A graph with many lines: units of up to three inputs, fed from far and near. */
+export function denseTopology(count: number, seed: number): TopologyData {
+  const random = randomSource(seed * 77 + count);
+  const units: UnitData[] = [];
+  const edges: EdgeData[] = [];
+  const names = (prefix: string, howMany: number): string[] =>
+    Array.from({ length: howMany }, (_, index) => `${prefix}_${index}`);
+  for (let i = 0; i < count; i++) {
+    const inputs = i < count / 6 ? 0 : 1 + Math.floor(random() * 3);
+    const ports = [...names("INPUT", inputs), ...names("OUTPUT", 1 + Math.floor(random() * 2))];
+    units.push(unit(`N${i}`, "lab.Unit", ports, "p1"));
+    for (let input = 0; input < inputs; input++) {
+      const source = units[Math.max(0, i - 1 - Math.floor((random() * random() * count) / 2))];
+      const outputs = (source?.ports ?? []).filter((one) => one.direction === "output");
+      const from = outputs[Math.floor(random() * outputs.length)];
+      if (from) edges.push(edge(from.topic, `N${i}/INPUT_${input}`));
+    }
+  }
+  return topology(units, edges);
+}

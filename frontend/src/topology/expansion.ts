@@ -1,8 +1,10 @@
 /** Which collections stand open, so that the texts can be read when the widget opens. */
+
 import type { Graph } from "./graph";
 import { type LayoutMemory, layoutDrawing, type Placed } from "./layout/compose";
 import { fitScale } from "./layout/plan";
 import type { Size } from "./layout/types";
+import { UNLIMITED } from "./layout/types";
 import { buildDrawing, type Drawing, type Measure } from "./levels";
 
 /** Below this scale, texts are more in the way than of use. */
@@ -60,7 +62,7 @@ function mayBeReadable(graph: Graph, closed: ReadonlySet<string>, view: Size): b
 /** The automatic choice for a graph that has changed: what is open stays open. */
 export function foldedAfterChange(before: ReadonlySet<string>, graph: Graph): Set<string> {
   const depths = [...before].map((id) => graph.ancestors(id).length);
-  const shallowest = Math.min(Number.POSITIVE_INFINITY, ...depths);
+  const shallowest = Math.min(UNLIMITED, ...depths);
   const folded = new Set<string>();
   for (const id of graph.collections.keys()) {
     if (before.has(id) || graph.ancestors(id).length > shallowest) folded.add(id);

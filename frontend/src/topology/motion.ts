@@ -1,5 +1,7 @@
 /** How boxes go from where they stood to where they stand now. */
+
 import type { Point, Rect } from "./layout/types";
+import { UNLIMITED } from "./layout/types";
 import type { Scene } from "./scene";
 
 const DURATION_MS = 260;
@@ -10,7 +12,7 @@ export class Motion {
   #from = new Map<string, Rect>();
   readonly #to = new Map<string, Rect>();
   readonly #ports = new Map<string, Point>();
-  #start = Number.NEGATIVE_INFINITY;
+  #start = -UNLIMITED;
   readonly #born = new Map<string, number>();
   #known = new Set<string>();
 
@@ -28,7 +30,7 @@ export class Motion {
     for (const [id, { rect }] of scene.boxes) this.#to.set(id, { ...rect });
     for (const [key, at] of scene.ports) this.#ports.set(key, { ...at });
     this.#from = animate && scene.boxes.size <= MAX_BOXES ? before : new Map();
-    this.#start = this.#from.size > 0 ? now : Number.NEGATIVE_INFINITY;
+    this.#start = this.#from.size > 0 ? now : -UNLIMITED;
   }
 
   /** How far it has come, from 0 to 1. */

@@ -1,7 +1,7 @@
 /** A colour and a letter for each process: the letter for who can't tell the colours apart. */
 import { mix, type Rgb } from "../shared/color";
 import type { Theme } from "../shared/theme";
-import type { Graph, ProcessData } from "./graph";
+import type { Graph, ProcessData, UnitData } from "./graph";
 
 /**
  * Chosen apart for the common kinds of colour blindness, without red and amber, which mean that
@@ -62,21 +62,17 @@ export function processOfTopics(graph: Graph): Map<string, string | null> {
   const into = new Map<string, string>();
   for (const edge of graph.data.edges) if (!into.has(edge.to)) into.set(edge.to, edge.from);
   const found = new Map<string, string | null>();
-  const processOf = (topic: string, seen: Set<string>): string | null => {
-    const known = found.get(topic);
-    if (known !== undefined) return known;
-    const owner = graph.owners.get(topic);
-    const unit = owner ? graph.units.get(owner.component) : undefined;
-    const before = into.get(topic);
-    let process: string | null = null;
-    if (unit) process = unit.process;
-    else if (before !== undefined && !seen.has(before)) {
-      process = processOf(before, new Set([...seen, topic]));
+  for (const topic of graph.rateTopics) {
+    const seen = new Set<string>();
+    let at: string | undefined = topic;
+    let unit: UnitData | undefined;
+    while (at !== undefined && !unit && !seen.has(at)) {
+      seen.add(at);
+      unit = graph.units.get(graph.owners.get(at)?.component ?? "");
+      at = into.get(at);
     }
-    found.set(topic, process);
-    return process;
-  };
-  for (const topic of graph.rateTopics) processOf(topic, new Set());
+    found.set(topic, unit?.process ?? null);
+  }
   return found;
 }
 

@@ -8,6 +8,7 @@ import { listen } from "./gestures";
 import { fillBoxDetails, fillLineDetails, placeCard } from "./hover";
 import type { LayoutMemory } from "./layout/compose";
 import type { Point } from "./layout/types";
+import { UNLIMITED } from "./layout/types";
 import type { Measure } from "./levels";
 import { Minimap } from "./minimap";
 import { Motion } from "./motion";
@@ -81,7 +82,7 @@ export class TopologyView {
   readonly #spotlight = new Spotlight();
   #visible = false;
   #hintTimer: ReturnType<typeof setTimeout> | undefined;
-  #twinShownAt = Number.NEGATIVE_INFINITY;
+  #twinShownAt = -UNLIMITED;
   #twinTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #stillness = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -337,7 +338,7 @@ export class TopologyView {
       y: this.#surface.height / 2,
     });
     let best: (Point & { id: string }) | null = null;
-    let least = Number.POSITIVE_INFINITY;
+    let least = UNLIMITED;
     for (const [id, { rect, box }] of this.#scene.boxes) {
       if (!this.#store.graph.components.has(id) || box.kind === "group") continue;
       const away = Math.hypot(

@@ -111,7 +111,7 @@ function layoutPart(
     edges: part.edges,
   };
   const shape = plan.shapes.get(part.key) ?? ONE_ROW;
-  return layoutLevel(input, part.back, shape, memory?.places ?? null);
+  return layoutLevel(input, part.flow, shape, memory?.places ?? null);
 }
 
 /** Lines to and from a border end at the border, not at the label beside it. */

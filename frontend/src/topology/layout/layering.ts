@@ -1,5 +1,7 @@
 /** Which column each box stands in, and how the columns are cut into rows. */
+
 import type { LayoutEdge, LayoutNode, LevelInput } from "./types";
+import { UNLIMITED } from "./types";
 
 export interface Layering {
   layers: LayoutNode[][];
@@ -11,7 +13,8 @@ export interface Layering {
  * Found depth first from the sources in the order of the input.
  */
 export function backEdges(input: LevelInput): Set<string> {
-  const outgoing = groupBy(input.edges, (edge) => edge.from.node);
+  const outgoing = new Map<string, LayoutEdge[]>(input.nodes.map((node) => [node.id, []]));
+  for (const edge of input.edges) outgoing.get(edge.from.node)?.push(edge);
   const hasInput = new Set(input.edges.map((edge) => edge.to.node));
   const starts = [
     ...input.nodes.filter((node) => node.role === "west"),
@@ -43,79 +46,81 @@ export function backEdges(input: LevelInput): Set<string> {
   return back;
 }
 
+/** A level's boxes in the order of the flow, without the lines that close a cycle. */
+export interface Flow {
+  back: ReadonlySet<string>;
+  /** Ids, each after those before it. */
+  order: string[];
+  /** Box -> boxes that it is fed by, and that it feeds; one entry a line. */
+  before: ReadonlyMap<string, string[]>;
+  after: ReadonlyMap<string, string[]>;
+}
+
+export function flowOf(input: LevelInput): Flow {
+  const back = backEdges(input);
+  const before = new Map<string, string[]>(input.nodes.map((node) => [node.id, []]));
+  const after = new Map<string, string[]>(input.nodes.map((node) => [node.id, []]));
+  for (const edge of input.edges) {
+    if (back.has(edge.id)) continue;
+    before.get(edge.to.node)?.push(edge.from.node);
+    after.get(edge.from.node)?.push(edge.to.node);
+  }
+  const missing = new Map([...before].map(([id, sources]) => [id, sources.length]));
+  const order = input.nodes.map((node) => node.id).filter((id) => missing.get(id) === 0);
+  for (let i = 0; i < order.length; i++) {
+    for (const id of after.get(order[i] ?? "") ?? []) {
+      const left = (missing.get(id) ?? 0) - 1;
+      missing.set(id, left);
+      if (left === 0) order.push(id);
+    }
+  }
+  return { back, order, before, after };
+}
+
 export function assignLayers(
-  input: LevelInput,
-  back: ReadonlySet<string>,
+  nodes: LayoutNode[],
+  flow: Flow,
   maxLayerHeight: number,
   gap: number,
 ): Layering {
-  const forward = input.edges.filter((edge) => !back.has(edge.id));
-  const outgoing = groupBy(forward, (edge) => edge.from.node);
-  const incoming = groupBy(forward, (edge) => edge.to.node);
-  const boxes = topological(input.nodes, incoming, outgoing);
-  const first = input.nodes.some((node) => node.role === "west") ? 1 : 0;
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const boxes = flow.order.flatMap((id) => byId.get(id) ?? []);
+  const first = nodes.some((node) => node.role === "west") ? 1 : 0;
   const layer = new Map<string, number>();
-  for (const node of boxes) {
-    const before = (incoming.get(node.id) ?? []).map((edge) => layer.get(edge.from.node) ?? -1);
-    layer.set(node.id, node.role === "west" ? 0 : Math.max(first, ...before.map((l) => l + 1)));
+  for (const { id, role } of boxes) {
+    let at = first;
+    for (const source of flow.before.get(id) ?? []) at = Math.max(at, (layer.get(source) ?? 0) + 1);
+    layer.set(id, role === "west" ? 0 : at);
   }
-  pullRight(boxes, layer, incoming, outgoing);
-  if (Number.isFinite(maxLayerHeight)) {
-    spill(boxes, layer, incoming, first, maxLayerHeight, gap);
+  pullRight(boxes, layer, flow);
+  if (Number.isFinite(maxLayerHeight)) spill(boxes, layer, flow, first, maxLayerHeight, gap);
+  let last = first;
+  for (const { id, role } of boxes) {
+    if (role === "box") last = Math.max(last, (layer.get(id) ?? 0) + 1);
   }
-  const inner = boxes.filter((node) => node.role === "box");
-  const last = Math.max(first - 1, ...inner.map((node) => layer.get(node.id) ?? 0)) + 1;
-  for (const node of boxes) if (node.role === "east") layer.set(node.id, last);
+  for (const { id, role } of boxes) if (role === "east") layer.set(id, last);
 
   const layers: LayoutNode[][] = [];
-  for (const node of input.nodes) {
+  for (const node of nodes) {
     const at = layer.get(node.id) ?? 0;
     while (layers.length <= at) layers.push([]);
     layers[at]?.push(node);
   }
-  const filled = layers.filter((nodes) => nodes.length > 0);
+  const filled = layers.filter((column) => column.length > 0);
   const layerOf = new Map<string, number>();
-  filled.forEach((nodes, at) => {
-    for (const node of nodes) layerOf.set(node.id, at);
+  filled.forEach((column, at) => {
+    for (const node of column) layerOf.set(node.id, at);
   });
   return { layers: filled, layerOf };
 }
 
-function topological(
-  nodes: LayoutNode[],
-  incoming: Map<string, LayoutEdge[]>,
-  outgoing: Map<string, LayoutEdge[]>,
-): LayoutNode[] {
-  const byId = new Map(nodes.map((node) => [node.id, node]));
-  const missing = new Map(nodes.map((node) => [node.id, incoming.get(node.id)?.length ?? 0]));
-  const order = nodes.filter((node) => missing.get(node.id) === 0);
-  for (let i = 0; i < order.length; i++) {
-    for (const edge of outgoing.get(order[i]?.id ?? "") ?? []) {
-      const left = (missing.get(edge.to.node) ?? 0) - 1;
-      missing.set(edge.to.node, left);
-      const node = byId.get(edge.to.node);
-      if (left === 0 && node) order.push(node);
-    }
-  }
-  return order;
-}
-
 /** Moves boxes that feed more than they take towards what they feed: shorter lines. */
-function pullRight(
-  boxes: LayoutNode[],
-  layer: Map<string, number>,
-  incoming: Map<string, LayoutEdge[]>,
-  outgoing: Map<string, LayoutEdge[]>,
-): void {
-  for (const node of [...boxes].reverse()) {
-    const out = outgoing.get(node.id) ?? [];
-    const into = incoming.get(node.id) ?? [];
-    if (node.role !== "box" || out.length === 0 || out.length < into.length) continue;
-    const targets = out.map((edge) => layer.get(edge.to.node) ?? 0);
-    const isEast = out.every((edge) => edge.to.node.startsWith("border:"));
-    if (isEast && into.length > 0) continue;
-    const at = layer.get(node.id) ?? 0;
-    if (out.length > into.length) layer.set(node.id, Math.max(at, Math.min(...targets) - 1));
+function pullRight(boxes: LayoutNode[], layer: Map<string, number>, flow: Flow): void {
+  for (const { id, role } of [...boxes].reverse()) {
+    const targets = flow.after.get(id) ?? [];
+    if (role !== "box" || targets.length <= (flow.before.get(id)?.length ?? 0)) continue;
+    const nearest = Math.min(...targets.map((target) => layer.get(target) ?? 0));
+    layer.set(id, Math.max(layer.get(id) ?? 0, nearest - 1));
   }
 }
 
@@ -123,19 +128,21 @@ function pullRight(
 function spill(
   boxes: LayoutNode[],
   layer: Map<string, number>,
-  incoming: Map<string, LayoutEdge[]>,
+  flow: Flow,
   first: number,
   maxHeight: number,
   gap: number,
 ): void {
   const heights: number[] = [];
   const sorted = boxes
-    .map((node, index) => ({ node, index, at: layer.get(node.id) ?? 0 }))
+    .map((node, index) => ({ node, index, wanted: layer.get(node.id) ?? 0 }))
     .filter(({ node }) => node.role === "box")
-    .sort((a, b) => a.at - b.at || a.index - b.index);
-  for (const { node, at: wanted } of sorted) {
-    const before = (incoming.get(node.id) ?? []).map((edge) => layer.get(edge.from.node) ?? 0);
-    let at = Math.max(wanted, first, ...before.map((l) => l + 1));
+    .sort((a, b) => a.wanted - b.wanted || a.index - b.index);
+  for (const { node, wanted } of sorted) {
+    let at = Math.max(wanted, first);
+    for (const source of flow.before.get(node.id) ?? []) {
+      at = Math.max(at, (layer.get(source) ?? 0) + 1);
+    }
     const needed = node.height + gap;
     while ((heights[at] ?? 0) > 0 && (heights[at] ?? 0) + needed > maxHeight) at += 1;
     heights[at] = (heights[at] ?? 0) + needed;
@@ -146,11 +153,10 @@ function spill(
 /**
  * Cuts a sequence of columns into rows of about the same width, where few lines cross the cut.
  *
- * Returns the number of the first column of each row.
+ * Returns for each number of rows up to `most` the number of the first column of each row.
  */
-export function cutRows(widths: number[], crossingAt: number[], rows: number): number[] {
+export function cutRows(widths: number[], crossingAt: number[], most: number): number[][] {
   const count = widths.length;
-  const wanted = Math.min(rows, count);
   const sums = [0];
   for (const width of widths) sums.push((sums.at(-1) ?? 0) + width);
   const rowCost = (from: number, to: number): number => {
@@ -158,15 +164,16 @@ export function cutRows(widths: number[], crossingAt: number[], rows: number): n
     const cut = from === 0 ? 0 : (crossingAt[from] ?? 0);
     return width * width + cut * 60_000;
   };
-  // best[r][k]: cost of the first k columns in r rows.
-  const best: number[][] = [[0, ...new Array<number>(count).fill(Number.POSITIVE_INFINITY)]];
-  const cutBefore: number[][] = [[]];
-  for (let r = 1; r <= wanted; r++) {
-    const line = new Array<number>(count + 1).fill(Number.POSITIVE_INFINITY);
+  // The least cost of the first k columns in one row more each time.
+  let best = [0, ...new Array<number>(count).fill(UNLIMITED)];
+  const cutBefore: number[][] = [];
+  const choices: number[][] = [];
+  for (let rows = 1; rows <= Math.min(most, count); rows++) {
+    const line = new Array<number>(count + 1).fill(UNLIMITED);
     const cuts = new Array<number>(count + 1).fill(0);
-    for (let k = r; k <= count; k++) {
-      for (let from = r - 1; from < k; from++) {
-        const cost = (best[r - 1]?.[from] ?? Number.POSITIVE_INFINITY) + rowCost(from, k);
+    for (let k = rows; k <= count; k++) {
+      for (let from = rows - 1; from < k; from++) {
+        const cost = (best[from] ?? 0) + rowCost(from, k);
         // Of equal choices the one with the fuller rows first.
         if (cost <= (line[k] ?? 0)) {
           line[k] = cost;
@@ -174,24 +181,14 @@ export function cutRows(widths: number[], crossingAt: number[], rows: number): n
         }
       }
     }
-    best.push(line);
+    best = line;
     cutBefore.push(cuts);
+    const starts: number[] = [];
+    for (let row = rows - 1, k = count; row >= 0; row--) {
+      k = cutBefore[row]?.[k] ?? 0;
+      starts.unshift(k);
+    }
+    choices.push(starts);
   }
-  const starts: number[] = [];
-  for (let r = wanted, k = count; r >= 1; r--) {
-    k = cutBefore[r]?.[k] ?? 0;
-    starts.unshift(k);
-  }
-  return starts;
-}
-
-export function groupBy<Item>(items: Item[], key: (item: Item) => string): Map<string, Item[]> {
-  const groups = new Map<string, Item[]>();
-  for (const item of items) {
-    const name = key(item);
-    const group = groups.get(name);
-    if (group) group.push(item);
-    else groups.set(name, [item]);
-  }
-  return groups;
+  return choices;
 }

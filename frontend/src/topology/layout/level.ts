@@ -3,12 +3,13 @@
  * routed at right angles through the gaps between columns and the corridors between rows, so that
  * no line ever runs through a box.
  */
-import { assignLayers, cutRows } from "./layering";
+import { assignLayers, cutRows, type Flow } from "./layering";
 import { orderRow } from "./ordering";
 import { placeRow } from "./placement";
 import { buildRow, portY, type Row, type Vertex } from "./row";
 import { assignTracks, type Span, stackSpans, type Wire } from "./tracks";
-import type { LayoutEdge, LevelInput, LevelLayout, LevelShape, Point } from "./types";
+import type { LayoutEdge, LevelInput, LevelLayout, LevelShape, Point, Size } from "./types";
+import { UNLIMITED } from "./types";
 
 export const SPACING = {
   box: 22,
@@ -37,41 +38,51 @@ interface Detour {
   entry: { row: number; gap: number; corridor: number; y: number };
 }
 
-/** About the size that a level gets in a shape, for a small part of the work of a layout. */
-export function estimateSize(
+/**
+ * About the sizes that a level gets in 1, 2, ... rows, for a small part of the work of a layout.
+ */
+export function estimateSizes(
   input: LevelInput,
-  back: ReadonlySet<string>,
-  shape: LevelShape,
-): { width: number; height: number } {
-  const { layers, layerOf } = assignLayers(input, back, shape.maxLayerHeight, SPACING.box);
-  const starts = rowStarts(input, layers, layerOf, back, shape.rows);
+  flow: Flow,
+  maxLayerHeight: number,
+  mostRows: number,
+): Size[] {
+  const { layers, layerOf } = assignLayers(input.nodes, flow, maxLayerHeight, SPACING.box);
   const between = SPACING.label + SPACING.track + SPACING.arrow;
-  let [width, height] = [0, 0];
-  starts.forEach((start, index) => {
-    const isLast = index === starts.length - 1;
-    // A row that goes on has a turn at its right, one that goes on another at its left.
-    let rowWidth = (isLast ? -between : 0) + (index > 0 ? SPACING.track + SPACING.arrow : 0);
-    let rowHeight = 0;
-    for (const nodes of layers.slice(start, starts[index + 1])) {
-      const boxes = nodes.filter((node) => node.role === "box");
-      rowWidth += Math.max(...nodes.map((node) => node.width)) + (boxes.length > 0 ? between : 24);
-      const total = boxes.reduce((sum, node) => sum + node.height + SPACING.box, -SPACING.box);
-      rowHeight = Math.max(rowHeight, total);
-    }
-    width = Math.max(width, rowWidth);
-    height += rowHeight + (isLast ? 0 : SPACING.corridor + SPACING.track + SPACING.row);
+  const columns = layers.map((nodes) => {
+    const boxes = nodes.filter((node) => node.role === "box");
+    return {
+      width: Math.max(...nodes.map((node) => node.width)) + (boxes.length > 0 ? between : 24),
+      height: boxes.reduce((sum, node) => sum + node.height + SPACING.box, -SPACING.box),
+    };
   });
-  return { width, height };
+  return rowChoices(input, layers, layerOf, flow.back, mostRows).map((starts) => {
+    let [width, height] = [0, 0];
+    starts.forEach((start, index) => {
+      const isLast = index === starts.length - 1;
+      // A row that goes on has a turn at its right, one that goes on another at its left.
+      let rowWidth = (isLast ? -between : 0) + (index > 0 ? SPACING.track + SPACING.arrow : 0);
+      let rowHeight = 0;
+      for (const column of columns.slice(start, starts[index + 1])) {
+        rowWidth += column.width;
+        rowHeight = Math.max(rowHeight, column.height);
+      }
+      width = Math.max(width, rowWidth);
+      height += rowHeight + (isLast ? 0 : SPACING.corridor + SPACING.track + SPACING.row);
+    });
+    return { width, height };
+  });
 }
 
 export function layoutLevel(
   input: LevelInput,
-  back: ReadonlySet<string>,
+  flow: Flow,
   shape: LevelShape,
   previous: ReadonlyMap<string, number> | null,
 ): LevelLayout {
-  const { layers, layerOf } = assignLayers(input, back, shape.maxLayerHeight, SPACING.box);
-  const starts = rowStarts(input, layers, layerOf, back, shape.rows);
+  const { back } = flow;
+  const { layers, layerOf } = assignLayers(input.nodes, flow, shape.maxLayerHeight, SPACING.box);
+  const starts = rowChoices(input, layers, layerOf, back, shape.rows).at(-1) ?? [];
   const rowOf = (layer: number): number => {
     let row = 0;
     while (row + 1 < starts.length && (starts[row + 1] ?? 0) <= layer) row += 1;
@@ -101,13 +112,14 @@ function idsByPlace(row: Row): string[][] {
   return row.layers.map((layer) => layer.map((vertex) => vertex.id));
 }
 
-function rowStarts(
+/** The first columns of each row, for 1, 2, ... rows. */
+function rowChoices(
   input: LevelInput,
   layers: { width: number }[][],
   layerOf: Map<string, number>,
   back: ReadonlySet<string>,
-  rows: number,
-): number[] {
+  mostRows: number,
+): number[][] {
   const widths = layers.map(
     (nodes) => Math.max(...nodes.map((node) => node.width)) + SPACING.label + SPACING.arrow,
   );
@@ -118,7 +130,7 @@ function rowStarts(
     const to = layerOf.get(edge.to.node) ?? 0;
     for (let cut = from + 1; cut <= to; cut++) crossingAt[cut] = (crossingAt[cut] ?? 0) + 1;
   }
-  return cutRows(widths, crossingAt, Math.max(1, rows));
+  return cutRows(widths, crossingAt, mostRows);
 }
 
 class Router {
@@ -223,8 +235,8 @@ class Router {
       key,
       lefts: [],
       rights: [],
-      low: Number.POSITIVE_INFINITY,
-      high: Number.NEGATIVE_INFINITY,
+      low: UNLIMITED,
+      high: -UNLIMITED,
       track: 0,
     };
     wires?.set(key, made);

@@ -1,7 +1,8 @@
 /** The order of boxes in each column, so that few lines cross. */
-import type { Row, Segment, Vertex } from "./row";
+import { type Links, linkSegments, type Row, type Segment, type Vertex } from "./row";
 
 const SWEEPS = 12;
+const MAX_SEGMENTS_FOR_SHUFFLES = 260;
 const MAX_COLUMN_FOR_SWAPS = 120;
 
 /** Orders the columns of a row; gives the number of crossings left. */
@@ -10,11 +11,15 @@ export function orderRow(row: Row, previous: ReadonlyMap<string, number> | null)
   if (previous && keepOrder(row, links, previous)) return countCrossings(row);
   let best = snapshot(row);
   let fewest = countCrossings(row);
-  for (const start of [bySpan, byInput]) {
+  const segments = row.gaps.reduce((sum, gap) => sum + gap.length, 0);
+  const starts = [bySpan, byInput, ...(segments <= MAX_SEGMENTS_FOR_SHUFFLES ? SHUFFLES : [])];
+  for (const start of starts) {
+    if (fewest === 0) break;
     start(row);
     for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep++) {
       sweepOnce(row, links, sweep % 2 === 0);
       swapNeighbours(row, links);
+      if (sweep % 4 === 3) sift(row, links);
       const crossings = countCrossings(row);
       if (crossings < fewest) {
         fewest = crossings;
@@ -24,27 +29,6 @@ export function orderRow(row: Row, previous: ReadonlyMap<string, number> | null)
   }
   restore(row, best);
   return fewest;
-}
-
-interface Links {
-  left: Map<Vertex, Segment[]>;
-  right: Map<Vertex, Segment[]>;
-}
-
-function linkSegments(row: Row): Links {
-  const links: Links = { left: new Map(), right: new Map() };
-  const add = (map: Map<Vertex, Segment[]>, vertex: Vertex, segment: Segment): void => {
-    const list = map.get(vertex);
-    if (list) list.push(segment);
-    else map.set(vertex, [segment]);
-  };
-  for (const gap of row.gaps) {
-    for (const segment of gap) {
-      add(links.right, segment.from, segment);
-      add(links.left, segment.to, segment);
-    }
-  }
-  return links;
 }
 
 function snapshot(row: Row): Vertex[][] {
@@ -85,6 +69,36 @@ function bySpan(row: Row): void {
     });
     layer.sort((a, b) => (reached.get(a) ?? 1e9) - (reached.get(b) ?? 1e9) || a.order - b.order);
     renumber(layer);
+  });
+}
+
+/** Other orders to start from, the same each time. */
+const SHUFFLES = [1, 2, 3, 4].map((seed) => (row: Row): void => {
+  let state = seed;
+  for (const layer of row.layers) {
+    for (let i = layer.length - 1; i > 0; i--) {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      const j = state % (i + 1);
+      const [a, b] = [layer[i], layer[j]];
+      if (a && b) [layer[i], layer[j]] = [b, a];
+    }
+    renumber(layer);
+  }
+});
+
+/** Takes each box out of its column and puts it where it crosses the fewest lines. */
+function sift(row: Row, links: Links): void {
+  row.layers.forEach((layer, at) => {
+    if (layer.length < 3 || layer.length > MAX_COLUMN_FOR_SWAPS / 3) return;
+    let sifted = layer;
+    for (const vertex of layer) {
+      sifted = insertBest(
+        sifted.filter((other) => other !== vertex),
+        vertex,
+        links,
+      );
+    }
+    row.layers[at] = sifted;
   });
 }
 

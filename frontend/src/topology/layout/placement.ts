@@ -1,5 +1,5 @@
 /** How far down each box of a row stands: lines straight where they can be, boxes apart. */
-import type { Row, Segment, Vertex } from "./row";
+import { linkSegments, type Row, type Segment, type Vertex } from "./row";
 
 const ROUNDS = 10;
 
@@ -18,12 +18,7 @@ export function placeRow(row: Row, spacing: Spacing): void {
       y += vertex.height + gapBelow(vertex, layer[at + 1], spacing);
     });
   }
-  const left = new Map<Vertex, Segment[]>();
-  const right = new Map<Vertex, Segment[]>();
-  for (const segment of row.gaps.flat()) {
-    left.set(segment.to, [...(left.get(segment.to) ?? []), segment]);
-    right.set(segment.from, [...(right.get(segment.from) ?? []), segment]);
-  }
+  const { left, right } = linkSegments(row);
   const count = row.layers.length;
   for (let round = 0; round < ROUNDS; round++) {
     const rightwards = round % 2 === 0;
@@ -44,10 +39,9 @@ export function placeRow(row: Row, spacing: Spacing): void {
       settle(layer, wishes, spacing);
     }
   }
-  const top = Math.min(0, ...row.layers.flat().map((vertex) => vertex.y));
-  const lowest = Math.min(...row.layers.flat().map((vertex) => vertex.y));
-  const shift = Number.isFinite(lowest) ? lowest : top;
-  for (const vertex of row.layers.flat()) vertex.y = Math.round(vertex.y - shift);
+  const vertices = row.layers.flat();
+  const top = Math.min(...vertices.map((vertex) => vertex.y));
+  for (const vertex of vertices) vertex.y = Math.round(vertex.y - top);
 }
 
 interface Wish {
@@ -63,9 +57,8 @@ function segmentWeight({ from, to }: Segment): number {
 
 function gapBelow(vertex: Vertex, next: Vertex | undefined, spacing: Spacing): number {
   if (!next) return 0;
-  const isBorder = vertex.node?.role !== "box" && next.node?.role !== "box";
-  if (isBorder && vertex.node && next.node) return 0;
-  return vertex.node && next.node ? spacing.box : spacing.line;
+  if (!vertex.node || !next.node) return spacing.line;
+  return vertex.node.role === "box" || next.node.role === "box" ? spacing.box : 0;
 }
 
 /**

@@ -3,17 +3,18 @@
  * the largest scale. It is decided by estimates: whole layouts of each choice would take long.
  */
 import { BOX, type Level } from "../levels";
-import { backEdges } from "./layering";
-import { estimateSize, SPACING } from "./level";
+import { type Flow, flowOf } from "./layering";
+import { estimateSizes, SPACING } from "./level";
 import { packSizes, splitComponents } from "./pack";
-import type { LayoutEdge, LayoutNode, LevelInput, LevelShape, Size } from "./types";
+import type { LayoutEdge, LayoutNode, LevelShape, Size } from "./types";
+import { UNLIMITED } from "./types";
 
 /** Boxes of a level that lines join, and what of it doesn't depend on sizes. */
 export interface Part {
   key: string;
   nodes: LayoutNode[];
   edges: LayoutEdge[];
-  back: ReadonlySet<string>;
+  flow: Flow;
 }
 
 export interface PreparedLevel {
@@ -37,7 +38,7 @@ export type RememberedPlan = {
   groupAspect: number;
 };
 
-export const ONE_ROW: LevelShape = { rows: 1, maxLayerHeight: Number.POSITIVE_INFINITY };
+export const ONE_ROW: LevelShape = { rows: 1, maxLayerHeight: UNLIMITED };
 
 const GROUP_ASPECTS = [2.2, 1.2, 4];
 const MANY_BOXES = 300;
@@ -56,7 +57,7 @@ export function prepare(levels: Level[]): PreparedLevel[] {
       parts: split.map((part) => ({
         ...part,
         key: `${collection ?? ""}/${part.nodes[0]?.id ?? ""}`,
-        back: backEdges(part),
+        flow: flowOf(part),
       })),
       left: hasWest ? 0 : padding,
       right: hasEast ? 0 : padding,
@@ -69,24 +70,23 @@ export function bestPlan(
   target: Size,
   memory: RememberedPlan | null,
 ): Plan {
-  const boxes = levels.reduce(
-    (sum, level) => sum + level.parts.reduce((count, part) => count + part.nodes.length, 0),
-    0,
-  );
-  const aspects =
-    levels.length > 1 && boxes <= MANY_BOXES ? GROUP_ASPECTS : [GROUP_ASPECTS[0] ?? 2];
-  const splits = boxes <= MANY_BOXES ? SPLITS : SPLITS.slice(0, 1);
+  const boxes = levels.flatMap((level) => level.parts.flatMap((part) => part.nodes)).length;
+  const isSmall = boxes <= MANY_BOXES;
+  const aspects = GROUP_ASPECTS.slice(0, levels.length > 1 && isSmall ? undefined : 1);
+  const splits = SPLITS.slice(0, isSmall ? undefined : 1);
   let best: Plan | null = null;
-  if (memory) best = makePlan(levels, target, memory.groupAspect, WHOLE, memory);
+  if (memory)
+    best = planRoot(levels, target, planGroups(levels, memory.groupAspect, memory), WHOLE, memory);
   const keep = memory ? KEEP : 0.98;
   for (const aspect of aspects) {
+    if (best && fitScale(best.size, target) >= 1) break;
+    const groups = planGroups(levels, aspect, null);
     for (const split of splits) {
-      if (best && fitScale(best.size, target) >= 1) return best;
-      const plan = makePlan(levels, target, aspect, split, null);
+      const plan = planRoot(levels, target, groups, split, null);
       if (!best || fitScale(plan.size, target) * keep > fitScale(best.size, target)) best = plan;
     }
   }
-  return best ?? makePlan(levels, target, 2, WHOLE, null);
+  return best ?? planRoot(levels, target, planGroups(levels, 2, null), WHOLE, null);
 }
 
 /** Scale at which a drawing fills a view, never above 1. */
@@ -110,44 +110,66 @@ const SPLITS: Split[] = [
   (target, share) => ({ width: target.width * share, height: target.height }),
 ];
 
-function makePlan(
+interface GroupPlan {
+  aspect: number;
+  shapes: Map<string, LevelShape>;
+  sizes: Map<string, Size>;
+}
+
+function planGroups(
+  levels: PreparedLevel[],
+  aspect: number,
+  memory: RememberedPlan | null,
+): GroupPlan {
+  const plan: GroupPlan = { aspect, shapes: new Map(), sizes: new Map() };
+  for (const { collection, parts, left, right } of levels) {
+    if (collection === null) continue;
+    const sizes = parts.map((part) =>
+      choose(withSizes(part, plan.sizes), groupScore(aspect), memory, plan.shapes),
+    );
+    const whole = packSizes(sizes, aspect);
+    plan.sizes.set(collection, {
+      width: left + whole.width + right,
+      height: BOX.groupTitle + whole.height + BOX.groupPadding,
+    });
+  }
+  return plan;
+}
+
+function planRoot(
   levels: PreparedLevel[],
   target: Size,
-  groupAspect: number,
+  groups: GroupPlan,
   split: Split,
   memory: RememberedPlan | null,
 ): Plan {
-  const shapes = new Map<string, LevelShape>();
-  const groups = new Map<string, Size>();
-  let whole: Size = { width: 0, height: 0 };
-  for (const { collection, parts, left, right } of levels) {
-    const sized = parts.map((part) => ({
-      ...part,
-      nodes: part.nodes.map((node) => ({ ...node, ...groups.get(node.id) })),
-    }));
-    const total = sized.reduce((sum, part) => sum + areaOf(part), 0);
-    const sizes = sized.map((part) => {
-      const score =
-        collection === null
-          ? rootScore(split(target, areaOf(part) / total))
-          : groupScore(groupAspect);
-      const chosen = bestShape(part, memory?.shapes.get(part.key), score);
-      shapes.set(part.key, chosen.shape);
-      return chosen.size;
-    });
-    const aspect = collection === null ? target.width / target.height : groupAspect;
-    whole = packSizes(sizes, aspect);
-    if (collection !== null) {
-      groups.set(collection, {
-        width: left + whole.width + right,
-        height: BOX.groupTitle + whole.height + BOX.groupPadding,
-      });
-    }
-  }
-  return { shapes, groupAspect, size: whole };
+  const shapes = new Map(groups.shapes);
+  const root = levels.find((level) => level.collection === null);
+  const parts = (root?.parts ?? []).map((part) => withSizes(part, groups.sizes));
+  const total = parts.reduce((sum, part) => sum + areaOf(part), 0);
+  const sizes = parts.map((part) =>
+    choose(part, rootScore(split(target, areaOf(part) / total)), memory, shapes),
+  );
+  const size = packSizes(sizes, target.width / target.height);
+  return { shapes, groupAspect: groups.aspect, size };
 }
 
-function areaOf({ nodes }: LevelInput): number {
+function withSizes(part: Part, sizes: ReadonlyMap<string, Size>): Part {
+  return { ...part, nodes: part.nodes.map((node) => ({ ...node, ...sizes.get(node.id) })) };
+}
+
+function choose(
+  part: Part,
+  score: Score,
+  memory: RememberedPlan | null,
+  shapes: Map<string, LevelShape>,
+): Size {
+  const { size, shape } = bestShape(part, memory?.shapes.get(part.key), score);
+  shapes.set(part.key, shape);
+  return size;
+}
+
+function areaOf({ nodes }: Part): number {
   return nodes.reduce((sum, { width, height }) => sum + (width + 80) * (height + 30), 0);
 }
 
@@ -169,28 +191,29 @@ function bestShape(
   remembered: LevelShape | undefined,
   score: Score,
 ): { size: Size; shape: LevelShape } {
-  const sized = (shape: LevelShape): { size: Size; shape: LevelShape } => ({
-    size: estimateSize(part, part.back, shape),
-    shape,
-  });
-  if (remembered) return sized(remembered);
-  let best = sized(ONE_ROW);
-  for (const shape of candidateShapes(part)) {
-    const tried = sized(shape);
-    if (score(tried.size, shape.rows) > score(best.size, best.shape.rows) + 1e-9) best = tried;
+  if (remembered) {
+    const { rows, maxLayerHeight } = remembered;
+    const sizes = estimateSizes(part, part.flow, maxLayerHeight, rows);
+    return { shape: remembered, size: sizes.at(-1) ?? EMPTY };
+  }
+  let best = { size: EMPTY, shape: ONE_ROW };
+  let bestScore = -UNLIMITED;
+  const count = part.nodes.filter((node) => node.role === "box").length;
+  const total = part.nodes.reduce((sum, node) => sum + node.height + SPACING.box, 0);
+  const limits = LAYER_PARTS.filter((parts) => parts === 0 || (count > 8 && parts * 2 < count));
+  for (const parts of limits) {
+    const maxLayerHeight = parts === 0 ? UNLIMITED : total / parts;
+    const mostRows = parts > 0 ? 3 : count > 30 ? 14 : count < 3 ? 1 : 6;
+    estimateSizes(part, part.flow, maxLayerHeight, mostRows).forEach((size, index) => {
+      const value = score(size, index + 1);
+      if (value <= bestScore + 1e-9) return;
+      best = { size, shape: { rows: index + 1, maxLayerHeight } };
+      bestScore = value;
+    });
   }
   return best;
 }
 
-function candidateShapes(input: LevelInput): LevelShape[] {
-  const boxes = input.nodes.filter((node) => node.role === "box");
-  if (boxes.length < 3) return [];
-  const total = boxes.reduce((sum, node) => sum + node.height + SPACING.box, 0);
-  const rows = [2, 3, 4, 5, 6, ...(boxes.length > 30 ? [8, 10, 14] : [])];
-  const parts = boxes.length > 8 ? [2, 3, 4, 6, 9, 14, 20] : [];
-  const shapes: LevelShape[] = rows.map((count) => ({ ...ONE_ROW, rows: count }));
-  for (const part of parts.filter((count) => count * 2 < boxes.length)) {
-    for (const count of [1, 2, 3]) shapes.push({ rows: count, maxLayerHeight: total / part });
-  }
-  return shapes;
-}
+const EMPTY: Size = { width: 0, height: 0 };
+/** The height of all boxes is shared out to so many columns at least; 0 for no limit. */
+const LAYER_PARTS = [0, 2, 3, 4, 6, 9, 14, 20];

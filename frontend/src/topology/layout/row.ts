@@ -34,6 +34,23 @@ export interface Row {
   vertexOf: Map<string, Vertex>;
 }
 
+/** The segments at either side of each vertex. */
+export interface Links {
+  left: Map<Vertex, Segment[]>;
+  right: Map<Vertex, Segment[]>;
+}
+
+export function linkSegments(row: Row): Links {
+  const vertices = row.layers.flat();
+  const left = new Map<Vertex, Segment[]>(vertices.map((vertex) => [vertex, []]));
+  const right = new Map<Vertex, Segment[]>(vertices.map((vertex) => [vertex, []]));
+  for (const segment of row.gaps.flat()) {
+    right.get(segment.from)?.push(segment);
+    left.get(segment.to)?.push(segment);
+  }
+  return { left, right };
+}
+
 const DUMMY_HEIGHT = 8;
 
 export function buildRow(layers: LayoutNode[][], edges: LayoutEdge[]): Row {

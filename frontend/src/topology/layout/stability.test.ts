@@ -58,9 +58,10 @@ describe("stability", () => {
 
 describe("rows", () => {
   it("are about as wide as each other, and cut where few lines cross", () => {
-    expect(cutRows([100, 100, 100, 100], [0, 1, 1, 1, 0], 2)).toEqual([0, 2]);
-    expect(cutRows([100, 100, 100, 100, 100], [0, 1, 9, 1, 9, 0], 2)).toEqual([0, 3]);
-    expect(cutRows([50], [0, 0], 3)).toEqual([0]);
+    expect(cutRows([100, 100, 100, 100], [0, 1, 1, 1, 0], 2)).toEqual([[0], [0, 2]]);
+    expect(cutRows([100, 100, 100, 100, 100], [0, 1, 9, 1, 9, 0], 2)[1]).toEqual([0, 3]);
+    expect(cutRows([100, 100, 100], [0, 1, 1, 0], 2)[1]).toEqual([0, 2]);
+    expect(cutRows([50], [0, 0], 3)).toEqual([[0]]);
   });
 });
 

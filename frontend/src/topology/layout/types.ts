@@ -1,5 +1,7 @@
 /** What the layout takes and gives. Pure data: it could cross to a worker as it is. */
 
+export const UNLIMITED = Number.POSITIVE_INFINITY;
+
 export type Side = "west" | "east";
 
 export interface Point {
