@@ -2,7 +2,7 @@
 
 from .live_graph import LiveGraph
 from .settings_form import SettingsForm
-from .start import connect, demo
+from .start import connect, demo, run
 from .topology_widget import TopologyWidget
 
-__all__ = ["LiveGraph", "SettingsForm", "TopologyWidget", "connect", "demo"]
+__all__ = ["LiveGraph", "SettingsForm", "TopologyWidget", "connect", "demo", "run"]

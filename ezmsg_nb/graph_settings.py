@@ -72,6 +72,12 @@ class GraphSettings(Mapping[str, "UnitSettings"]):
         self.make_form: Callable[[str | None], Any] | None = None
         self.run_sweep: Callable[..., pd.DataFrame] | None = None
 
+    def follow(self, store: SettingsStore, editor: SettingsEditor) -> None:
+        """Be the settings of a graph that was started in the place of this one."""
+        self._store = store
+        self._editor = editor
+        self._undo_log = UndoLog()
+
     def form(self, unit: str | None = None) -> Any:
         """Settings as a form (`SettingsForm`): of one unit, or of all of them."""
         assert self.make_form is not None

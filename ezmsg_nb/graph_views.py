@@ -43,18 +43,33 @@ class GraphViews:
 
     def __init__(self, graph: LiveGraph, follower: GraphFollower, loop: BackgroundLoop) -> None:
         self._graph = graph
-        self._follower = follower
         self._loop = loop
         self._lock = threading.Lock()
         self._pictures: list[TopologyWidget] = []
         self._forms: list[SettingsForm] = []
         self._exits: dict[str, str] = {}
         self._own_picture: TopologyWidget | None = None
+        self.follow(follower)
+
+    def follow(self, follower: GraphFollower) -> None:
+        """Show this graph from now on, in the widgets that there are too."""
+        self._follower = follower
+        with self._lock:
+            self._exits.clear()
         follower.topology_listeners.append(self._show_topology)
         follower.state_listeners.append(self._show_unit_states)
         follower.rate_listeners.append(self._show_rates)
         follower.status_listeners.append(self.show_status)
         follower.settings.on_change(self._show_settings)
+
+    def show_all(self) -> None:
+        """Bring every widget to the state of now."""
+        self._show_topology(self._follower.topology)
+        self._show_unit_states(self._follower.unit_states)
+        self.show_status()
+        for unit, state in self._follower.settings.states().items():
+            self._show_settings(unit, state)
+        self._count_watchers(None)
 
     def topology(
         self, *, settings: bool = False, **options: Any

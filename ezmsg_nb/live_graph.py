@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
+from ezmsg.core import Component
 from ezmsg.core.graphmeta import GraphSnapshot
 
 from kernel_runtime.address import AddressLike
@@ -20,6 +21,7 @@ from kernel_runtime.context import KernelGraphContext
 from kernel_runtime.errors import ClosedError, GraphError
 from kernel_runtime.follower import GraphFollower
 from kernel_runtime.host import UNIT_SETTINGS, GraphHost, ProcessExit
+from kernel_runtime.host.definition import GraphDefinition
 from kernel_runtime.model import UnitInfo
 from kernel_runtime.profiling.rates import Counts, count_messages, rates_between
 from kernel_runtime.server_link import Status
@@ -37,6 +39,7 @@ from .frames import (
 from .graph_settings import GraphSettings
 from .graph_traces import GraphTraces
 from .graph_views import GraphViews
+from .restart import RestartPlan, open_follower
 from .settings_sweep import sweep
 from .trace import DEFAULT_MAX_SAMPLES, Trace
 
@@ -63,10 +66,12 @@ class LiveGraph:
         follower: GraphFollower,
         loop: BackgroundLoop,
         host: GraphHost | None = None,
+        definition: GraphDefinition | None = None,
     ) -> None:
         self._follower = follower
         self._loop = loop
         self._host = host
+        self._definition = definition
         self._closed = False
         self.is_lost = False
         self._end_reason = ""
@@ -76,12 +81,7 @@ class LiveGraph:
         context = follower.context
         self._settings = GraphSettings(
             follower.settings,
-            SettingsEditor(
-                follower.settings,
-                self._update_setting,
-                self._ask_unit if host is not None else None,
-                str(context.address),
-            ),
+            self._make_editor(),
             self._unit_info,
             self._run_within,
             use_classes=host is not None,
@@ -92,8 +92,7 @@ class LiveGraph:
         self._settings.make_form = self._views.form
         self._settings.run_sweep = functools.partial(sweep, self)
         if host is not None:
-            host.on_exit(self._take_host_exit)
-            host.on_unit_exit(self._take_unit_exit)
+            self._listen_to(host)
 
     # -- what it is -------------------------------------------------------------------------
 
@@ -339,6 +338,48 @@ class LiveGraph:
         self._close("Stopped.")
         self._host.stop()
 
+    def restart(self, *, timeout: float = 30.0, **changed_units: Component) -> None:
+        """Stop the graph and start it again at the same address.
+
+        Settings that were edited meanwhile are set again where they fit. Open widgets go on
+        with the new graph. A graph that was stopped, or died, is started again.
+
+        Parameters
+        ----------
+        timeout
+            Seconds that the start may take.
+        **changed_units
+            Components to put in the place of those with these names. A class that was defined
+            anew in a cell is used where a unit of it is given here.
+
+        Raises
+        ------
+        GraphError
+            The graph was started elsewhere.
+        HostStartError
+            A unit can't be used; the old graph runs on. Or the new graph did not start; then
+            nothing runs, and `restart` may be called again.
+        """
+        if self._host is None:
+            raise GraphError(
+                f"The graph at {self.address} was not started from this kernel, so it is not "
+                f"restarted from here.",
+                address=self.address,
+            )
+        plan = RestartPlan.of(self._host, self._definition, changed_units, self._settings)
+        self._close("Stopped, to be started again.")
+        self._host.stop()
+        try:
+            host, follower = plan.start(self._loop, timeout)
+        except BaseException:
+            self._end_reason = "Stopped for a restart, which failed."
+            self._views.show_status()
+            raise
+        self._definition = plan.definition
+        self._go_on_with(follower, host)
+        self._run(plan.edited.wait_for_initial(follower.settings))
+        plan.keep_edits(self._settings)
+
     def __enter__(self) -> LiveGraph:
         return self
 
@@ -414,12 +455,40 @@ class LiveGraph:
         answer: Mapping[str, Any] = self.aio.decode_process_payload(response, dict)
         return answer
 
-    def _take_host_exit(self, reason: str) -> None:
-        self._close(f"The graph's host process ended: {reason.rstrip('.')}.", lost=True)
+    def _make_editor(self) -> SettingsEditor:
+        return SettingsEditor(
+            self._follower.settings,
+            self._update_setting,
+            self._ask_unit if self._host is not None else None,
+            self.address,
+        )
 
-    def _take_unit_exit(self, exit: ProcessExit) -> None:
-        self._exits.append(exit)
-        self._views.show_unit_exit(exit)
+    def _listen_to(self, host: GraphHost) -> None:
+        host.on_exit(functools.partial(self._take_host_exit, host))
+        host.on_unit_exit(functools.partial(self._take_unit_exit, host))
+
+    def _go_on_with(self, follower: GraphFollower, host: GraphHost) -> None:
+        """Take up a graph that was started in the place of the one before."""
+        with self._lock:
+            self._follower, self._host = follower, host
+            self._closed = self.is_lost = False
+            self._end_reason = ""
+            self._exits.clear()
+            self._baseline = None
+        self._settings.follow(follower.settings, self._make_editor())
+        self._views.follow(follower)
+        self._traces = GraphTraces(follower, self._loop, self._run_within)
+        self._listen_to(host)
+        self._views.show_all()
+
+    def _take_host_exit(self, host: GraphHost, reason: str) -> None:
+        if host is self._host:
+            self._close(f"The graph's host process ended: {reason.rstrip('.')}.", lost=True)
+
+    def _take_unit_exit(self, host: GraphHost, exit: ProcessExit) -> None:
+        if host is self._host:
+            self._exits.append(exit)
+            self._views.show_unit_exit(exit)
 
     def _close(self, reason: str, *, lost: bool = False) -> None:
         with self._lock:
@@ -445,23 +514,12 @@ def _unix_s(moment: Any, default: float) -> float:
     return (stamp if stamp.tzinfo else stamp.tz_localize("UTC")).timestamp()
 
 
-async def _open(address: AddressLike, timeout: float) -> GraphFollower:
-    context = KernelGraphContext(address, timeout=timeout)
-    await context.__aenter__()
-    try:
-        follower = GraphFollower(context)
-        async with asyncio.timeout(timeout):
-            await follower.start()
-    except BaseException:
-        await context.close()
-        raise
-    return follower
-
-
 def attach(
-    address: AddressLike = None, timeout: float = 5.0, host: GraphHost | None = None
+    address: AddressLike = None,
+    timeout: float = 5.0,
+    host: GraphHost | None = None,
+    definition: GraphDefinition | None = None,
 ) -> LiveGraph:
     """Open a `LiveGraph` on the background loop; see `ezmsg_nb.connect`."""
     loop = background_loop()
-    follower = loop.run(_open(address, timeout), timeout=timeout + 1.0)
-    return LiveGraph(follower, loop, host)
+    return LiveGraph(open_follower(loop, address, timeout), loop, host, definition)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from kernel_runtime.address import AddressLike
-from kernel_runtime.host import GraphHost, demo_spec
+from collections.abc import Collection, Mapping
+
+from ezmsg.core import Component
+
+from kernel_runtime.address import AddressLike, parse_address
+from kernel_runtime.host import GraphHost, GraphSpec, StartMethod, demo_spec
+from kernel_runtime.host.definition import Connections, GraphDefinition
 
 from .live_graph import LiveGraph, attach
 
@@ -42,9 +47,89 @@ def demo(*, timeout: float = 30.0) -> LiveGraph:
         It did not start; nothing of it is left running. Without the packages of the
         ``demo`` extra it says so.
     """
-    host = GraphHost.start(demo_spec(), timeout_s=timeout)
+    return _start(demo_spec(), None, timeout)
+
+
+def run(
+    components: Mapping[str, Component] | Component | None = None,
+    *,
+    connections: Connections | None = None,
+    process_components: Collection[Component] | None = None,
+    root_name: str | None = None,
+    force_single_process: bool = False,
+    graph_address: AddressLike = None,
+    start_method: StartMethod | None = None,
+    timeout: float = 30.0,
+    **units: Component,
+) -> LiveGraph:
+    """Run units that were written in cells, in processes of their own; returns at once.
+
+    Takes what ``ezmsg.core.run`` takes. Classes, functions and constants of this notebook
+    that the units use go with them. Interrupting a cell does not reach the graph; it ends
+    with `LiveGraph.stop`, and with the kernel.
+
+    Parameters
+    ----------
+    components
+        Components by name; or give them as keywords.
+    connections
+        Pairs of a stream (or topic) that publishes and one that subscribes.
+    process_components
+        Components that get a process of their own.
+    root_name
+        Prefix of all addresses.
+    force_single_process
+        Run all units in one process.
+    graph_address
+        Where the graph's own GraphServer shall listen; a free port of this machine by default.
+    start_method
+        How ``multiprocessing`` starts the processes: "fork", "spawn" or "forkserver"; the
+        platform's way by default.
+    timeout
+        Seconds that the start may take.
+
+    Raises
+    ------
+    HostStartError
+        It did not start, and nothing of it is left running: with what can't be sent to
+        another process by name, or the traceback of the process that failed.
+    SettingsRejectedError
+        A unit has no settings, or those of another.
+    AddressCollisionError
+        Two components have the same address.
+
+    Examples
+    --------
+    ::
+
+        graph = run(
+            SOURCE=source, SINK=sink, connections=[(source.OUTPUT, sink.INPUT)]
+        )
+    """
+    if isinstance(components, Component):
+        components = {"SYSTEM": components}
+    if components is not None and units:
+        raise TypeError("run() takes components as a mapping or as keywords, not both at once.")
+    definition = GraphDefinition.define(
+        components or units,
+        connections=connections,
+        process_components=process_components,
+        root_name=root_name,
+        force_single_process=force_single_process,
+    )
+    address = None if graph_address is None else parse_address(graph_address)
+    spec = GraphSpec(
+        graph=definition.pack(),
+        address=None if address is None else (address.host, address.port),
+        start_method=start_method,
+    )
+    return _start(spec, definition, timeout)
+
+
+def _start(spec: GraphSpec, definition: GraphDefinition | None, timeout: float) -> LiveGraph:
+    host = GraphHost.start(spec, timeout_s=timeout)
     try:
-        return attach(host.address, host=host)
+        return attach(host.address, host=host, definition=definition)
     except BaseException:
         host.stop()
         raise

@@ -13,6 +13,7 @@ import faulthandler
 import functools
 import inspect
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -28,6 +29,7 @@ from ezmsg.core.unit import SUBSCRIBES_ATTR, Unit
 from ..ezmsg_compat import coerce_settings_field
 from .capture import Capture, RecordPipe, current_unit
 from .channels import ControlMessage, ProcessChannel
+from .main_module import by_reference, main_namespace, stand_in_main, standing_definitions
 from .operations import (
     MANY_FIELDS,
     SettingsOutcome,
@@ -140,6 +142,15 @@ class HostedBackendProcess(backendprocess.DefaultBackendProcess):
         if addresses:
             more = len(addresses) - 1
             self.name = f"{addresses[0]} +{more}" if more else addresses[0]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Started by spawn or forkserver: units are of classes that the kernel's cells defined.
+        state = dict(self.__dict__)
+        state["units"] = by_reference(self.units, main_namespace())
+        return _process_to_run, (type(self), standing_definitions()), state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, units=pickle.loads(state["units"]))
 
     @property
     def unit_addresses(self) -> tuple[str, ...]:
@@ -261,6 +272,14 @@ class HostedBackendProcess(backendprocess.DefaultBackendProcess):
             name: _in_unit_context(address, function, None)
             for name, function in unit._threads.items()
         }
+
+
+def _process_to_run(
+    process_type: type[HostedBackendProcess], definitions: bytes | None
+) -> HostedBackendProcess:
+    if definitions is not None:
+        stand_in_main(definitions)
+    return process_type.__new__(process_type)
 
 
 def _in_unit_context(

@@ -1,12 +1,22 @@
-"""From the name of a factory to the arguments of ezmsg's runner."""
+"""From the name of a factory, or from a packed graph, to the arguments of ezmsg's runner."""
 
 from __future__ import annotations
 
 import importlib
+import pickle
 from collections.abc import Iterable
 from typing import Any
 
-_GRAPH_ARGUMENTS = {"components", "connections", "process_components", "root_name"}
+from .main_module import stand_in_main
+from .packing import PackedGraph
+
+_GRAPH_ARGUMENTS = {
+    "components",
+    "connections",
+    "process_components",
+    "root_name",
+    "force_single_process",
+}
 
 
 class GraphFactoryError(Exception):
@@ -40,6 +50,13 @@ def build_graph(factory: str) -> dict[str, Any]:
             f"factory {factory!r} gave unknown arguments {', '.join(map(repr, unknown))}; "
             f"known are {', '.join(sorted(_GRAPH_ARGUMENTS))}"
         )
+    return arguments
+
+
+def unpack_graph(graph: PackedGraph) -> dict[str, Any]:
+    """Put the definitions of a kernel's cells into ``__main__``, and make the graph of them."""
+    stand_in_main(graph.definitions)
+    arguments: dict[str, Any] = pickle.loads(graph.arguments)
     return arguments
 
 

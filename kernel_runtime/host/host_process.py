@@ -15,7 +15,7 @@ import sysconfig
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +88,17 @@ class HostProcess:
         """False in a fork of the process that started the host."""
         return self._owner_pid == os.getpid()
 
-    def send(self, command: dict[str, Any], timeout_s: float = _COMMAND_S) -> bool:
-        """Send a command; False where the host is gone or does not take it in time."""
-        data = json.dumps(command).encode() + b"\n"
+    def send(
+        self,
+        command: dict[str, Any],
+        timeout_s: float = _COMMAND_S,
+        attachments: Sequence[bytes] = (),
+    ) -> bool:
+        """Send a command; False where the host is gone or does not take it in time.
+
+        The bytes of the attachments follow the command's line.
+        """
+        data = memoryview(b"".join((json.dumps(command).encode(), b"\n", *attachments)))
         deadline = time.monotonic() + timeout_s
         assert self._process.stdin is not None
         with self._writing:

@@ -157,16 +157,20 @@ class GraphHost:
 
     def _start(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
+        graph = self.spec.graph
+        packed = () if graph is None else (graph.definitions, graph.arguments)
         taken = self._host.send(
             {
                 "command": "start",
                 "kernel_pid": os.getpid(),
                 "factory": self.spec.factory,
+                "packed_bytes": [len(part) for part in packed],
                 "address": self.spec.address,
                 "start_method": self.spec.start_method,
                 "sys_path": [path or os.getcwd() for path in sys.path],
             },
             timeout_s,
+            attachments=packed,
         )
         answered = taken and self._started.wait(max(0.0, deadline - time.monotonic()))
         if self._address:
@@ -185,10 +189,8 @@ class GraphHost:
             remote = ""
             what = late or f"{self._end_reason or self._exit_reason} while {self._phase}"
         unit = failure["unit"] if failure is not None else None
-        parts = [
-            f"The graph of {self.spec.factory} did not start"
-            f"{f' (unit {unit})' if unit else ''}: {what}"
-        ]
+        graph_name = f"graph of {self.spec.factory}" if self.spec.factory else "graph"
+        parts = [f"The {graph_name} did not start{f' (unit {unit})' if unit else ''}: {what}"]
         if remote:
             parts.append(f"--- in the graph's process ---\n{remote}")
         tail = [record.text for record in self.logs()[-_TAIL_RECORDS:]]

@@ -26,9 +26,16 @@ from ezmsg.core.dag import CyclicException
 from .backend import host_capture
 from .channels import close_in_unit_processes
 from .event_sender import EventSender
-from .graph_factory import CyclicGraphError, GraphFactoryError, build_graph, find_cycle
+from .graph_factory import (
+    CyclicGraphError,
+    GraphFactoryError,
+    build_graph,
+    find_cycle,
+    unpack_graph,
+)
 from .host_process import KERNEL_PYTHON_PATH
 from .logs import LogDrain, LogSource
+from .packing import PackedGraph
 from .spec import ProcessExit
 from .supervisor import Supervisor
 
@@ -63,16 +70,18 @@ class HostService:
         if not line:
             self._exit(0)
         command = json.loads(line)
+        sizes = command["packed_bytes"]
+        packed = PackedGraph(*map(self._commands.read, sizes)) if sizes else None
         # Where the kernel is not the parent (a launcher stands between) its pid tells nothing.
         if os.getppid() == command["kernel_pid"]:
             self._kernel_pid = command["kernel_pid"]
         try:
-            self._run_graph(command)
+            self._run_graph(command, packed)
         except BaseException as error:
             self._fail(error, traceback.format_exc())
         self._end()
 
-    def _run_graph(self, command: Mapping[str, Any]) -> None:
+    def _run_graph(self, command: Mapping[str, Any], packed: PackedGraph | None) -> None:
         host_capture.install(self._take_own_output)
         supervisor = Supervisor(
             self._drain,
@@ -91,8 +100,12 @@ class HostService:
             multiprocessing.set_start_method(command["start_method"], force=True)
         sys.path[:] = command["sys_path"]
         factory = command["factory"]
-        self._phase(f"building the graph with {factory}")
-        arguments = build_graph(factory)
+        if packed is None:
+            self._phase(f"building the graph with {factory}")
+            arguments = build_graph(factory)
+        else:
+            self._phase("unpacking the graph")
+            arguments = unpack_graph(packed)
         self._phase("starting the GraphServer")
         address = self._start_server(command["address"])
         self._phase("starting unit processes")
@@ -107,7 +120,7 @@ class HostService:
             cycle = " -> ".join(find_cycle(runner.connections))
             raise CyclicGraphError(f"the connections form a cycle: {cycle}") from None
         if not runner.running:
-            raise GraphFactoryError(f"the graph of {factory} has no units")
+            raise GraphFactoryError(f"the graph{f' of {factory}' if factory else ''} has no units")
         self._started = True
         processes = supervisor.graph_started()
         self._sender.send(

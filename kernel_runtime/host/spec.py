@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .packing import PackedGraph
+
 StartMethod = Literal["fork", "spawn", "forkserver"]
 
 
 @dataclass(frozen=True, slots=True)
 class GraphSpec:
-    """A graph that a host process can build by itself.
+    """A graph that a host process is to run.
 
     Attributes
     ----------
@@ -18,6 +20,9 @@ class GraphSpec:
         ``"module:function"``. Called in the host without arguments; returns a dict of
         arguments of ``ezmsg.core.run``: ``components``, ``connections``,
         ``process_components``, ``root_name`` (all but the first optional).
+    graph
+        Those arguments themselves, packed by `kernel_runtime.host.packing.pack_graph`; in
+        the place of a factory.
     address
         ``(host, port)`` that the GraphServer shall listen on; a free port of 127.0.0.1
         where None.
@@ -26,7 +31,8 @@ class GraphSpec:
         where None.
     """
 
-    factory: str
+    factory: str = ""
+    graph: PackedGraph | None = None
     address: tuple[str, int] | None = None
     start_method: StartMethod | None = None
 

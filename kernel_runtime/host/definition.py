@@ -1,0 +1,213 @@
+"""A graph as it was given to `ezmsg_nb.run`: checked, and kept to be started again."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection as SizedIterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from typing import Any, TypeAlias
+
+from ezmsg.core import Component, Unit
+from ezmsg.core.stream import Stream
+
+from ..errors import AddressCollisionError, HostStartError, SettingsRejectedError
+from .packing import PackedGraph, pack_graph
+
+Connections: TypeAlias = Iterable[tuple[Stream | str | enum.Enum, Stream | str | enum.Enum]]
+"""Pairs of what publishes and what subscribes, as ``ezmsg.core.run`` takes them."""
+
+
+@dataclass(frozen=True)
+class GraphDefinition:
+    """Components, with connections and processes by their addresses.
+
+    Addresses stay right when a component is replaced by another; streams would not.
+
+    Made by `define`.
+    """
+
+    components: Mapping[str, Component]
+    connections: tuple[tuple[str, str], ...]
+    process_components: tuple[str, ...] | None
+    root_name: str | None
+    force_single_process: bool
+
+    @classmethod
+    def define(
+        cls,
+        components: Mapping[str, Component],
+        *,
+        connections: Connections | None,
+        process_components: SizedIterable[Component] | None,
+        root_name: str | None,
+        force_single_process: bool = False,
+    ) -> GraphDefinition:
+        """Check the arguments of a run, and take them up.
+
+        Raises
+        ------
+        TypeError
+            A component or an end of a connection is none.
+        HostStartError
+            There is no component, or one is given twice.
+        AddressCollisionError
+            Two components would have the same address.
+        SettingsRejectedError
+            A unit has no settings, and needs some, or has those of another unit.
+        """
+        if not components:
+            raise HostStartError(
+                "There is nothing to run: give units by name, as in run(SOURCE=Source(), ...)."
+            )
+        located = _locate(components, root_name)
+        for name, component in components.items():
+            # Units in a collection may get theirs later, from its `configure`.
+            if isinstance(component, Unit):
+                _check_settings(name, component)
+        topics = {
+            id(stream): f"{address}/{stream.name}"
+            for address, component in located.items()
+            for stream in component.streams.values()
+        }
+        return cls(
+            dict(components),
+            tuple((_topic(start, topics), _topic(end, topics)) for start, end in connections or ()),
+            None
+            if process_components is None
+            else tuple(_address_in(located, component) for component in process_components),
+            root_name,
+            force_single_process,
+        )
+
+    def with_components(self, changed: Mapping[str, Component]) -> GraphDefinition:
+        """The same graph with some of its components replaced; errors as `define`."""
+        unknown = sorted(set(changed) - set(self.components))
+        if unknown:
+            raise HostStartError(
+                f"The graph has no {', '.join(unknown)} to replace. It has: "
+                f"{', '.join(self.components)}."
+            )
+        GraphDefinition.define(
+            {**self.components, **changed},
+            connections=None,
+            process_components=None,
+            root_name=self.root_name,
+        )
+        return replace(self, components={**self.components, **changed})
+
+    def pack(self) -> PackedGraph:
+        """As bytes for a host; errors as `kernel_runtime.host.packing.pack_graph`."""
+        located = _locate(self.components, self.root_name)
+        arguments: dict[str, Any] = {
+            "components": dict(self.components),
+            "connections": list(self.connections),
+            "root_name": self.root_name,
+            "force_single_process": self.force_single_process,
+        }
+        if self.process_components is not None:
+            lost = [address for address in self.process_components if address not in located]
+            if lost:
+                raise HostStartError(
+                    f"process_components has {', '.join(lost)}, which the replaced components "
+                    f"do not have any more.",
+                    unit=lost[0],
+                )
+            arguments["process_components"] = tuple(
+                located[address] for address in self.process_components
+            )
+        return pack_graph(arguments)
+
+
+def _locate(components: Mapping[str, Component], root_name: str | None) -> dict[str, Component]:
+    """All components by the addresses that ezmsg's runner will give them."""
+    owners: dict[int, str] = {}
+    for name, component in components.items():
+        if isinstance(component, type):
+            raise TypeError(
+                f"{name} is the class {component.__name__}, not one of its instances: write "
+                f"{name}={component.__name__}(...)."
+            )
+        if not isinstance(component, Component):
+            raise TypeError(
+                f"{name} is a {type(component).__name__}, not a Unit or Collection of ezmsg."
+            )
+        if id(component) in owners:
+            raise HostStartError(
+                f"{owners[id(component)]} and {name} are one and the same "
+                f"{type(component).__name__}: make one for each.",
+                unit=name,
+            )
+        owners[id(component)] = name
+        if component._name is not None:
+            raise HostStartError(
+                f"{name} is in a graph already, as {component._name}: make a new "
+                f"{type(component).__name__} for this one.",
+                unit=name,
+            )
+    located: dict[str, Component] = {}
+    for name, top in components.items():
+        for address, component in _with_parts("/".join(filter(None, (root_name, name))), top):
+            if address in located:
+                raise AddressCollisionError(
+                    f"Two components have the address {address!r}: a "
+                    f"{type(located[address]).__name__} and a {type(component).__name__}. "
+                    f"Rename one of them.",
+                    unit=address,
+                )
+            located[address] = component
+    return located
+
+
+def _with_parts(address: str, component: Component) -> Iterator[tuple[str, Component]]:
+    yield address, component
+    for name, part in component.components.items():
+        yield from _with_parts(f"{address}/{name}", part)
+
+
+def _address_in(located: Mapping[str, Component], wanted: Component) -> str:
+    for address, component in located.items():
+        if component is wanted:
+            return address
+    raise HostStartError(
+        f"process_components has a {type(wanted).__name__} that is none of the graph's components."
+    )
+
+
+def _topic(end: object, topics: Mapping[int, str]) -> str:
+    if isinstance(end, Stream):
+        if id(end) not in topics:
+            raise HostStartError(
+                f"A connection has a stream {end.name!r} that is of none of the graph's "
+                f"components. Write it with the component itself, as in SOURCE.OUTPUT."
+            )
+        return topics[id(end)]
+    if isinstance(end, enum.Enum):
+        return end.name
+    if isinstance(end, str):
+        return end
+    raise TypeError(
+        f"A connection has {end!r}, a {type(end).__name__}: give streams, such as SOURCE.OUTPUT, "
+        f"or topics as text."
+    )
+
+
+def _check_settings(address: str, unit: Unit) -> None:
+    expected: type = type(unit).__settings_type__
+    if not unit._settings_applied:
+        needed = ", ".join(
+            field.name
+            for field in (fields(expected) if is_dataclass(expected) else ())
+            if field.default is MISSING and field.default_factory is MISSING
+        )
+        raise SettingsRejectedError(
+            f"{address} has no settings, and {expected.__name__} has no default for {needed}: "
+            f"give them, as in {type(unit).__name__}({expected.__name__}(...)).",
+            unit=address,
+        )
+    if not isinstance(unit.SETTINGS, expected):
+        raise SettingsRejectedError(
+            f"{address} has settings of type {type(unit.SETTINGS).__name__}; "
+            f"{type(unit).__name__} takes {expected.__name__}.",
+            unit=address,
+        )
