@@ -10,6 +10,7 @@ from typing import Final, Literal
 from ezmsg_nb.form_controls import Json, control_of, is_long, shown_value
 from kernel_runtime.settings.encoding import same
 from kernel_runtime.settings.schema import MISSING, FieldSpec, build_fields
+from kernel_runtime.settings.witness import is_repr
 from kernel_runtime.settings.wording import type_in_words
 
 EditState = Literal["idle", "pending", "reported", "applied", "failed"]
@@ -126,6 +127,8 @@ class FormField:
         oversized = isinstance(display, dict) and display.get("k") == "object"
         if oversized and control not in ("union", "dataclass", "array"):
             assert isinstance(display, dict)
+            if is_repr(self.value):
+                return "Only the text of this object is known here, not the object."
             return f"Too much to edit in a form: {display['text']}"
         return None
 

@@ -149,6 +149,9 @@ def test_a_nested_schema_that_is_known_from_another_unit() -> None:
         ("package.Inner | None", None, "optional:named"),
         ("package.Thing", "<package.Thing object at 0x7f>", "opaque"),
         ("package.Thing", "Thing(a=1)", "opaque"),
+        ("datetime.timedelta", "datetime.timedelta(days=1)", "opaque"),
+        ("builtins.range", "range(0, 3)", "opaque"),
+        ("numpy.dtype", "dtype('float32')", "opaque"),
         ("list[package.Inner]", [{"a": 1}, {"a": 2}], "list[dataclass]"),
         ("list[package.Mode]", ["fast"], "list[enum]"),
         ("package.Mode | tuple[package.Mode, ...]", "fast", "union(enum|vtuple[enum])"),
@@ -221,6 +224,7 @@ def test_bounds_are_limits_of_numbers_and_lengths_of_the_rest() -> None:
 def test_choices_of_any_type() -> None:
     assert one("float", 1.0, choices=[1.0, 2.0]).kind == "literal"
     assert one("str | None", None, choices=["a", "b"]).kind == "optional:literal"
+    assert one("param.parameters.Selector", "a", choices=["a", "b"]).kind == "literal"
     assert one("list[str]", ["a"], choices=["a", "b"]).kind == "list[literal]"
     assert one("package.Mode", "fast", choices=["fast", "slow"]).kind == "enum"
 

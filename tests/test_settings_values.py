@@ -69,6 +69,9 @@ TAKEN: list[tuple[str, object, object]] = [
     ("tuple[int | str | ellipsis, ...] | None", [0, "...", "ch"], (0, ..., "ch")),
     ("complex", "1+2j", 1 + 2j),
     ("bytes", b"ab", b"ab"),
+    ("bytes", "b'\\x00'", b"\x00"),
+    ("bytes", "ab", b"ab"),
+    ("dict[int, float]", {"1": 2}, {1: 2.0}),
     ("typing.Any", {"a": [1]}, {"a": [1]}),
     ("float | npt.ArrayLike", [[1.0], [2.0]], [[1.0], [2.0]]),
 ]
@@ -103,7 +106,8 @@ REFUSED: list[tuple[str, object, str]] = [
     ("multiprocessing.Queue", "q", "can't be typed in"),
     ("???", 3, "isn't known"),
     ("complex", "one", "complex"),
-    ("bytes", "x", "bytes"),
+    ("bytes", 3, "bytes"),
+    ("dict[int, float]", {"x": 2}, "(key 'x')"),
 ]
 
 
@@ -182,6 +186,13 @@ def test_members_of_an_enum_by_value_name_and_member() -> None:
 
     with pytest.raises(SettingsRejectedError):
         coerce(spec, Other.LOW)
+
+
+def test_a_number_of_a_class_that_is_only_a_name() -> None:
+    spec = one("package.Hz", 3.0)
+    assert coerce(spec, 5) == CallReference("package.Hz", 5.0)
+    with pytest.raises(SettingsRejectedError):
+        coerce(spec, "5")
 
 
 def test_an_array_keeps_its_element_type() -> None:

@@ -356,7 +356,8 @@ def _with_choices(stated: FieldType, choices: object) -> FieldType:
             choices=found,
             witnessed=False,
         )
-    nullable = stated.nullable and not any(choice.value is None for choice in limited.choices)
+    listed = any(choice.value is None for choice in limited.choices)
+    nullable = stated.nullable and stated.kind != "any" and not listed
     return union_of((limited, FieldType("none"))) if nullable else limited
 
 

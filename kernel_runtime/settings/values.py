@@ -180,6 +180,8 @@ class _Coercer:
             raise Refusal(f"takes one of {list_of_choices(wanted.choices)}, not {shown(value)}")
         else:
             alike = {type(item.value) for item in wanted.choices} or {str}
+            if alike == {float} and type(plain) is int:
+                plain = float(plain)
             if type(plain) not in alike:
                 raise Refusal(takes(wanted, value))
         return self._of_class(wanted.name, plain, outermost)
