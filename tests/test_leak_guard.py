@@ -11,7 +11,6 @@ import threading
 from multiprocessing.shared_memory import SharedMemory
 
 import psutil
-import pytest
 from ezmsg.core.graphcontext import GraphContext
 from leak_guard import LeakGuard
 from real_graphs import GraphServerProcess, RunningGraph, answers, wait_for
