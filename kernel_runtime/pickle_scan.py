@@ -15,12 +15,12 @@ from typing import Final
 _NO_ARGUMENT: Final = b"()]}aesutbRN\x88\x89\x85\x86\x87\x81\x92\x93\x94\x8f\x90\x9101ldoQ\x97\x98"
 
 
-def _counted() -> bytes:
+def _counted(after_length: bytes = b"") -> bytes:
     """An expression for a length byte and as many bytes; in groups, which are skipped whole."""
     groups = []
     for first in range(0, 256, 8):
         lengths = b"|".join(
-            re.escape(bytes([size])) + (b".{%d}" % size if size else b"")
+            re.escape(bytes([size])) + after_length + (b".{%d}" % size if size else b"")
             for size in range(first, first + 8)
         )
         groups.append(b"(?=[\\x%02x-\\x%02x])(?:%s)" % (first, first + 7, lengths))
@@ -42,6 +42,8 @@ _QUICK: Final = re.compile(
             rb"[q\x80\x82].",
             rb"[M\x83]..",
             rb"[J\x84]....",
+            rb"r..\x00\x00",
+            rb"X" + _counted(rb"\x00\x00\x00"),
         ]
     )
     + b")*+",
