@@ -12,10 +12,12 @@ import copyreg
 import io
 import os
 import pickle
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from ..errors import UnsafePayloadError
+from ..pickle_scan import check_opcodes
 from ..safe_pickle import ALLOWED
 
 MAX_FOREIGN_GLOBALS = 2000
@@ -29,13 +31,17 @@ _NOTHING = object()
 
 
 class _Sealed(type):
-    """Metaclass of `Foreign`: nothing that comes in a message can change a class."""
+    """Metaclass of what messages are made of: nothing in a message can change a class."""
 
     def __setattr__(cls, name: str, value: object) -> None:
         raise pickle.UnpicklingError("the message tries to change a class")
 
     def __delattr__(cls, name: str) -> None:
         raise pickle.UnpicklingError("the message tries to change a class")
+
+
+class _Global(_Sealed):
+    """Metaclass of `Foreign`."""
 
     def __call__(cls, *args: object, **kwargs: object) -> Foreign:
         # REDUCE calls the class, NEWOBJ goes to __new__ directly: so they are told apart.
@@ -44,7 +50,7 @@ class _Sealed(type):
         return made
 
 
-class Foreign(metaclass=_Sealed):
+class Foreign(metaclass=_Global):
     """What a message would have made of a global that is not known here.
 
     Its class stands for the global. Attributes are read from the recorded state, so that
@@ -125,10 +131,17 @@ class Foreign(metaclass=_Sealed):
         return f"<{type(self).module}.{type(self).qualname}, not known here>"
 
 
-_classes: dict[tuple[str, str], _Sealed] = {}
+class _SealedUUID(metaclass=_Sealed):
+    """Makes a UUID as its own class would, so that it is written again as it came."""
+
+    def __new__(cls) -> uuid.UUID:  # type: ignore[misc]
+        return object.__new__(uuid.UUID)
 
 
-def _foreign_class(module: str, qualname: str) -> _Sealed:
+_classes: dict[tuple[str, str], _Global] = {}
+
+
+def _foreign_class(module: str, qualname: str) -> _Global:
     found = _classes.get((module, qualname))
     if found is None:
         # Each is a line of its own in a pickle.
@@ -136,20 +149,23 @@ def _foreign_class(module: str, qualname: str) -> _Sealed:
             raise pickle.UnpicklingError("the message has a global of an impossible name")
         if len(_classes) >= _CLASSES_KEPT:
             _classes.clear()
-        found = _classes[module, qualname] = _Sealed(
+        found = _classes[module, qualname] = _Global(
             "Foreign", (Foreign,), {"__slots__": (), "module": module, "qualname": qualname}
         )
     return found
 
 
+_KNOWN = {**ALLOWED, ("uuid", "UUID"): _SealedUUID}
+
+
 class _Reader(pickle.Unpickler):
     def __init__(self, payload: bytes) -> None:
         super().__init__(io.BytesIO(payload))
-        self._foreign: dict[tuple[str, str], _Sealed] = {}
+        self._foreign: dict[tuple[str, str], _Global] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         key = (module, name)
-        found = ALLOWED.get(key) or self._foreign.get(key)
+        found = _KNOWN.get(key) or self._foreign.get(key)
         if found is None:
             if len(self._foreign) >= MAX_FOREIGN_GLOBALS:
                 raise pickle.UnpicklingError("the message names too many foreign classes")
@@ -186,6 +202,7 @@ def decode(payload: bytes) -> Any:
 def decode_inward(payload: bytes) -> Any:
     """Decode one message that is read here and not sent on as it is."""
     try:
+        check_opcodes(payload)
         return _Reader(payload).load()
     except Exception as error:
         raise UnsafePayloadError(
@@ -218,7 +235,7 @@ def encode(value: object) -> bytes:
 
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, 3)
-    pickler.dispatch_table = {**_GLOBALS_BEYOND, _Sealed: mark}
+    pickler.dispatch_table = {**_GLOBALS_BEYOND, _Global: mark}
     pickler.dump(value)
     body = buffer.getvalue()[2:]
     if names:

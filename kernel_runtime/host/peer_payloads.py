@@ -85,7 +85,7 @@ def _stream_control(payload: object) -> None:
     _field(payload, "max_samples", int)
     process_ids = _field(payload, "process_ids", list, tuple, set, type(None))
     for process_id in process_ids or ():
-        if not isinstance(process_id, UUID) or not isinstance(process_id.int, int):
+        if not isinstance(process_id, UUID) or type(getattr(process_id, "int", None)) is not int:
             raise PayloadError("the process_ids of a ProfilingStreamControl are not all ids")
 
 
