@@ -3,7 +3,7 @@ import { make } from "../shared/make";
 import { applyTheme, readTheme, type Theme, watchTheme } from "../shared/theme";
 import * as camera from "./camera";
 import { fillLegend, StatusLine, Tools } from "./chrome";
-import { foldedAfterChange, openGraph } from "./expansion";
+import { foldedAfterChange, openGraph, READABLE_SCALE } from "./expansion";
 import { listen } from "./gestures";
 import { fillBoxDetails, fillLineDetails, placeCard } from "./hover";
 import type { LayoutMemory } from "./layout/compose";
@@ -13,7 +13,7 @@ import type { Measure } from "./levels";
 import { Minimap } from "./minimap";
 import { Motion } from "./motion";
 import { type ProcessMark, ProcessMarks } from "./processes";
-import { boxAt, buildScene, lineAt, type Scene } from "./scene";
+import { boxAt, buildScene, detailAt, lineAt, type Scene } from "./scene";
 import { SearchBox } from "./search_box";
 import { Spotlight } from "./spotlight";
 import type { Change, TopologyModel, TopologyStore } from "./store";
@@ -301,6 +301,7 @@ export class TopologyView {
     const anchor = this.#anchor();
     const { drawing, placed } = opened;
     this.#scene = buildScene(drawing, placed, this.#marks, this.#store.conditions);
+    const isFirst = this.#placedScene === null;
     if (!this.#moved) this.#fitNow();
     else if (anchor) {
       const now = this.#scene.boxes.get(anchor.id)?.rect;
@@ -311,6 +312,10 @@ export class TopologyView {
           y: this.#camera.y + now.y - anchor.y,
         };
       }
+    }
+    if (isFirst && !detailAt(this.#camera.scale).titles) {
+      // Too much for one view: the beginning, to be read; the minimap shows the rest.
+      this.#moveCamera({ x: -PADDING, y: -PADDING, scale: READABLE_SCALE });
     }
     this.#card.hidden = true;
     this.#motion.begin(this.#scene, performance.now(), !this.#stillness.matches && this.#visible);

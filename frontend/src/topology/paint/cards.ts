@@ -1,7 +1,7 @@
 /** The upper canvas: cards with their texts, ports and rates; it changes when something happens. */
 import { css, mix, type Rgb, readable } from "../../shared/color";
 import type { Theme } from "../../shared/theme";
-import type { Rect } from "../layout/types";
+import type { Point, Rect } from "../layout/types";
 import type { ProcessMark } from "../processes";
 import { rateForms } from "../rates";
 import { type Detail, detailAt, intersects, rateOf, type SceneBox } from "../scene";
@@ -59,7 +59,10 @@ function paintCard(
     context.shadowOffsetY = frame.pixelRatio;
   }
   outline(context, body);
-  context.fillStyle = css(state === "dead" ? mix(theme.card, theme.danger, 0.09) : theme.card);
+  // Without a name, the colour of its process says most.
+  const process = detail.titles ? undefined : one.marks[0]?.color;
+  const ground = process ? mix(theme.card, process, 0.5) : theme.card;
+  context.fillStyle = css(state === "dead" ? mix(theme.card, theme.danger, 0.12) : ground);
   context.fill();
   context.restore();
   context.save();
@@ -281,13 +284,17 @@ function paintRates(
   context.textAlign = "left";
   context.textBaseline = "alphabetic";
   context.lineJoin = "round";
+  let above: Point | null = null;
   for (const { topic, at, room } of scene.labels) {
     if (at.x < shown.x || at.x > shown.x + shown.width) continue;
     if (at.y < shown.y || at.y > shown.y + shown.height) continue;
     const rate = rateOf(scene.graph, frame.rates, topic);
     const fits = (text: string): boolean => context.measureText(text).width + 9 <= room;
     const text = rateForms(rate).find(fits);
-    if (text === undefined) continue;
+    // Ports of one box may be too near to each other for a text at each.
+    const isFree = above?.x !== at.x || Math.abs(above.y - at.y) >= detail.rateSize * px;
+    if (text === undefined || !isFree) continue;
+    above = at;
     context.globalAlpha = frame.lit === null || frame.lit.topics.has(topic) ? 1 : DIMMED;
     const [x, y] = [at.x + 7, at.y - 4.5];
     context.lineWidth = 3 * px;
