@@ -191,9 +191,11 @@ class GraphServerProcess:
         self._output = folder / f"graph_server_{self.slot.port}.log"
         self._tree = self._start()
 
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "ezmsg.core", "serve", "--address", self.address]
+
     def _start(self) -> ProcessTree:
-        command = [sys.executable, "-m", "ezmsg.core", "serve", "--address", self.address]
-        tree = ProcessTree(command, self.slot.environment, self._output)
+        tree = ProcessTree(self.command(), self.slot.environment, self._output)
         try:
             wait_for(
                 lambda: not tree.running or answers((HOST, self.slot.port)),
@@ -243,6 +245,13 @@ class GraphServerProcess:
     def close(self) -> None:
         self._tree.end()
         self.slot.release()
+
+
+class OurServerProcess(GraphServerProcess):
+    """The GraphServer of our host, in a process of its own on a free port."""
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "kernel_runtime.host.serving", self.address]
 
 
 class RunningGraph:
