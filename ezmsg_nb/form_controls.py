@@ -11,7 +11,7 @@ from typing import Final
 
 from kernel_runtime.settings.arrays import read_array
 from kernel_runtime.settings.encoding import encode
-from kernel_runtime.settings.field_types import Choice, Constraints, FieldType
+from kernel_runtime.settings.kinds import Choice, Constraints, FieldType
 from kernel_runtime.settings.schema import FieldSpec
 from kernel_runtime.settings.witness import is_repr, path_text
 from kernel_runtime.settings.wording import type_in_words

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 import anywidget
 import traitlets
 
 from ezmsg_nb.edit_queue import EditQueue
 from ezmsg_nb.form_fields import EditState, FormField, FormSection, SectionState
+from ezmsg_nb.form_link import ConnectionState, FormLink
 from ezmsg_nb.form_table import html_table, text_table
 from ezmsg_nb.front_end import PROTOCOL, MissingBundleError, bundle
 from kernel_runtime.errors import SettingsRejectedError
@@ -22,11 +22,7 @@ from kernel_runtime.settings.plain import plain_value
 from kernel_runtime.settings.schema import MISSING
 from kernel_runtime.settings.values import coerce
 
-ConnectionState = Literal["connected", "reconnecting", "closed", "lost"]
 CommitCallback = Callable[[str, str, object], object]
-
-SHORTEST_PAUSE_S: Final = 0.1
-"""Least time between two messages of changes to the browser."""
 
 
 def _bundle_text() -> str:
@@ -70,12 +66,7 @@ class SettingsForm(anywidget.AnyWidget):
         self._callbacks: list[CommitCallback] = []
         self._edits: Final = EditQueue()
         self._status: tuple[ConnectionState, str] = ("connected", "")
-        self._sequence = 0
-        self._watched = False
-        self._changed: dict[tuple[str, str], FormField] = {}
-        self._restructured = False
-        self._sent_at = 0.0
-        self._timer: threading.Timer | None = None
+        self._link: Final = FormLink(self._lock, self)
         # anywidget makes a synced trait of this attribute.
         self._esm = _bundle_text()
         super().__init__(**kwargs)
@@ -281,8 +272,7 @@ class SettingsForm(anywidget.AnyWidget):
                 else:
                     kept[section.unit] = SectionState(section)
             self._sections = kept
-            self._restructured = True
-            self._send_soon()
+            self._link.form_changed()
 
     def show_status(self, state: ConnectionState, text: str = "") -> None:
         """Say how the graph behind the form is; unless connected, nothing can be edited."""
@@ -290,83 +280,30 @@ class SettingsForm(anywidget.AnyWidget):
             if (state, text) == self._status:
                 return
             self._status = (state, text)
-            self._restructured = True
-            self._send_soon()
+            self._link.form_changed()
 
     # The browser
 
     def _as_json(self) -> dict[str, object]:
-        with self._lock:
-            state, text = self._status
-            return {
-                "seq": self._sequence,
-                "status": {"state": state, "text": text},
-                "sections": [
-                    {
-                        "unit": section.unit,
-                        "type": section.settings_type,
-                        "ro": section.read_only_reason,
-                        "nodes": [field.node() for field in section.roots],
-                        "fields": [field.status() for field in section.fields.values()],
-                    }
-                    for section in self._sections.values()
-                ],
-            }
+        return self._link.as_json(self._sections.values(), self._status)
+
+    def _status_of(self, unit: str, path: str) -> dict[str, object] | None:
+        section = self._sections.get(unit)
+        field = section.fields.get(path) if section is not None else None
+        return None if field is None else field.status()
 
     def _mark(self, section: SectionState, fields: Sequence[FormField]) -> None:
         """Have the browser told of fields that look different now."""
         if section.rebuild():
-            self._restructured = True
-        for field in fields:
-            found = section.fields.get(field.path)
-            if found is not None:
-                self._changed[section.unit, field.path] = found
-        self._send_soon()
-
-    def _send_soon(self) -> None:
-        if not self._watched or self._timer is not None:
-            return
-        pause_s = self._sent_at + SHORTEST_PAUSE_S - time.monotonic()
-        if pause_s <= 0:
-            self._send_changes()
-            return
-        self._timer = threading.Timer(pause_s, self._send_late)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _send_late(self) -> None:
-        with self._lock:
-            self._timer = None
-            self._send_changes()
-
-    def _send_changes(self) -> None:
-        self._sent_at = time.monotonic()
-        if self._restructured:
-            self._send_all()
-            return
-        if not self._changed:
-            return
-        self._sequence += 1
-        by_unit: dict[str, list[object]] = {}
-        for (unit, _path), field in self._changed.items():
-            by_unit.setdefault(unit, []).append(field.status())
-        self._changed.clear()
-        self.send({"type": "fields", "seq": self._sequence, "units": by_unit})
-
-    def _send_all(self) -> None:
-        self._restructured = False
-        self._changed.clear()
-        self._sequence += 1
-        self.send({"type": "form", "seq": self._sequence, "form": self._as_json()})
+            self._link.form_changed()
+        self._link.fields_changed(section.unit, [field.path for field in fields])
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
         if not isinstance(content, dict):
             return
         kind = content.get("type")
         if kind == "hello":
-            with self._lock:
-                self._watched = True
-                self._send_all()
+            self._link.hello()
         elif kind in ("edit", "reset"):
             answer = {"type": "answer", "id": content.get("id")}
             self.send({**answer, **self._answer_edit(content)})
@@ -428,11 +365,7 @@ class SettingsForm(anywidget.AnyWidget):
 
     def close(self) -> None:
         """End the form and free what the browser holds of it."""
-        with self._lock:
-            self._watched = False
-            self._callbacks.clear()
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+        self._callbacks.clear()
+        self._link.close()
         self._edits.close()
         super().close()

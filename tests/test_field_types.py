@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel_runtime.settings.field_types import Constraints, FieldType, parse_type
+from kernel_runtime.settings.field_types import parse_type
+from kernel_runtime.settings.kinds import Constraints, FieldType
 
 READ = [
     ("float", "float"),

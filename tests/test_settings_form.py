@@ -15,6 +15,7 @@ from ezmsg_nb import settings_form
 from ezmsg_nb.edit_queue import EditQueue
 from ezmsg_nb.form_fields import FormSection
 from ezmsg_nb.front_end import MissingBundleError
+from ezmsg_nb.outbox import MIN_INTERVAL_S
 from ezmsg_nb.settings_form import SettingsForm
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.settings.encoding import encode
@@ -369,7 +370,7 @@ def test_many_changes_become_few_messages(form: SettingsForm) -> None:
     until(lambda: browser.fields("order") and browser.fields("order")[-1]["v"]["v"] == "299")
     passed_s = time.monotonic() - begin
     messages = [x for x in browser.received if x["type"] == "fields"]
-    assert len(messages) <= 2 + passed_s / settings_form.SHORTEST_PAUSE_S
+    assert len(messages) <= 2 + passed_s / MIN_INTERVAL_S
     assert [x["seq"] for x in messages] == list(
         range(messages[0]["seq"], messages[0]["seq"] + len(messages))
     )

@@ -531,7 +531,7 @@ def test_status_of_the_graph(form_page: FormPage, form: SettingsForm) -> None:
 
 def test_a_lost_message_is_noticed(form_page: FormPage, form: SettingsForm) -> None:
     form_page.add(form)
-    form._sequence += 1
+    form._link._sequence += 1
     form.set_value("LP", {**VALUE, "cutoff": 7.5})
     form_page.pump(400)
     expect(box(form_page.page, "cutoff")).to_have_value("7.5")

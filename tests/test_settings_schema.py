@@ -13,7 +13,7 @@ from ezmsg.core.graphmeta import SettingsFieldMetadata, SettingsSchemaMetadata
 from ezmsg.core.settingsmeta import settings_schema_from_type, settings_structured_value
 
 from kernel_runtime.safe_pickle import decode as safe_decode
-from kernel_runtime.settings.field_types import Constraints
+from kernel_runtime.settings.kinds import Constraints
 from kernel_runtime.settings.schema import MISSING, FieldSpec, build_fields, find_field
 
 

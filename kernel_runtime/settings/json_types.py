@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from kernel_runtime.settings.field_types import (
+from kernel_runtime.settings.kinds import (
     ANY,
     NONE,
     Choice,

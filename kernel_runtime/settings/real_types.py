@@ -14,14 +14,8 @@ import types
 import typing
 from typing import Final
 
-from kernel_runtime.settings.field_types import (
-    NONE,
-    Choice,
-    FieldType,
-    Member,
-    parse_type,
-    union_of,
-)
+from kernel_runtime.settings.field_types import parse_type
+from kernel_runtime.settings.kinds import NONE, Choice, FieldType, Member, union_of
 from kernel_runtime.settings.witness import enum_value
 
 _UNKNOWN: Final = FieldType("unknown")

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from kernel_runtime.settings.field_types import Choice, FieldType
+from kernel_runtime.settings.kinds import Choice, FieldType
 from kernel_runtime.settings.witness import enum_value, path_text
 from kernel_runtime.settings.wording import list_of_choices, shown, takes
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from kernel_runtime.settings.arrays import read_array
-from kernel_runtime.settings.field_types import (
+from kernel_runtime.settings.field_types import parse_type
+from kernel_runtime.settings.json_types import members_of_json_schema, merge_types
+from kernel_runtime.settings.kinds import (
     Choice,
     Constraints,
     FieldType,
     Member,
-    parse_type,
     union_of,
     with_constraints,
 )
-from kernel_runtime.settings.json_types import members_of_json_schema, merge_types
 from kernel_runtime.settings.real_types import members_of_class
 from kernel_runtime.settings.witness import (
     agrees_with_hint,

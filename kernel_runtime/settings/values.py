@@ -16,7 +16,7 @@ import numpy as np
 
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.settings.arrays import array_of
-from kernel_runtime.settings.field_types import FieldType
+from kernel_runtime.settings.kinds import FieldType
 from kernel_runtime.settings.references import CallReference, LikeDefault, can_be_looked_up
 from kernel_runtime.settings.scalars import (
     Refusal,

@@ -14,15 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from kernel_runtime.settings.field_types import (
-    ANY,
-    NONE,
-    Choice,
-    FieldType,
-    Kind,
-    Member,
-    union_of,
-)
+from kernel_runtime.settings.kinds import ANY, NONE, Choice, FieldType, Kind, Member, union_of
 
 _ANGLE_REPR: Final = re.compile(r"<.+>", re.DOTALL)
 _CALL_REPR: Final = re.compile(r"(?P<name>[A-Za-z_][\w.]*)\(.*\)", re.DOTALL)

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from kernel_runtime.settings.field_types import Choice, FieldType, Kind
+from kernel_runtime.settings.kinds import Choice, FieldType, Kind
 from kernel_runtime.settings.witness import enum_value
 
 _NOUNS: Final[dict[str, str]] = {
