@@ -13,7 +13,6 @@ import pandas as pd
 
 from kernel_runtime.errors import (
     GraphError,
-    SettingsNotAppliedError,
     SettingsRejectedError,
     UnroutableUnitError,
 )
@@ -450,54 +449,18 @@ class GraphSettings(Mapping[str, "UnitSettings"]):
             )
         return coerce(spec, value, unit=unit, current=self._now(unit, path))
 
-    def send(
-        self,
-        unit: str,
-        path: str,
-        value: object,
-        timeout: float,
-        on_reported: Callable[[], None] | None = None,
-    ) -> EditOutcome:
+    def send(self, unit: str, path: str, value: object, timeout: float) -> EditOutcome:
         """Send a checked value and wait until it is reported or applied; it can be undone.
 
         See `SettingsEditor.edit` for parameters and errors.
         """
         before = self._now(unit, path)
-        outcome = self._send(unit, {path: value}, timeout, on_reported)[path]
+        outcome = self._send(unit, {path: value}, timeout)[path]
         self._undo_log.record((FieldEdit(unit, path, before, outcome.value),))
         return outcome
 
-    def _send(
-        self,
-        unit: str,
-        fields: dict[str, object],
-        timeout: float,
-        on_reported: Callable[[], None] | None = None,
-    ) -> dict[str, EditOutcome]:
-        try:
-            return self._send_once(unit, fields, timeout, on_reported)
-        except SettingsNotAppliedError as error:
-            if error.held:
-                error.add_note(self._agree_again(unit, error.held, timeout))
-            raise
-
-    def _agree_again(self, unit: str, held: Mapping[str, Any], timeout: float) -> str:
-        """After a unit refused values: have its owner, and the server, say what it holds."""
-        try:
-            for path, value in held.items():
-                self._send_once(unit, {path: self.checked(unit, path, value)}, timeout)
-        except GraphError as failed:
-            return f"The GraphServer still reports the refused value of {unit!r}: {failed}"
-        return f"The GraphServer reports again what {unit!r} holds."
-
-    def _send_once(
-        self,
-        unit: str,
-        fields: dict[str, object],
-        timeout: float,
-        on_reported: Callable[[], None] | None = None,
-    ) -> dict[str, EditOutcome]:
-        edit = self._editor.edit(unit, fields, timeout=timeout, on_reported=on_reported)
+    def _send(self, unit: str, fields: dict[str, object], timeout: float) -> dict[str, EditOutcome]:
+        edit = self._editor.edit(unit, fields, timeout=timeout)
         outcomes: dict[str, EditOutcome] = self._run(edit, timeout + 1.0)
         return outcomes
 

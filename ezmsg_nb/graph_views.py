@@ -212,13 +212,7 @@ class GraphViews:
     def _commit(self, form: SettingsForm, unit: str, path: str, value: object) -> None:
         form.set_state(unit, path, "pending")
         try:
-            outcome = self._graph.settings.send(
-                unit,
-                path,
-                value,
-                EDIT_TIMEOUT_S,
-                on_reported=lambda: form.set_state(unit, path, "reported"),
-            )
+            outcome = self._graph.settings.send(unit, path, value, EDIT_TIMEOUT_S)
         except (GraphError, RuntimeError, asyncio.CancelledError) as error:
             form.set_state(unit, path, "failed", str(error))
         else:

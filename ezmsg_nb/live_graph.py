@@ -20,7 +20,7 @@ from kernel_runtime.background import BackgroundLoop, background_loop
 from kernel_runtime.context import KernelGraphContext
 from kernel_runtime.errors import ClosedError, GraphError
 from kernel_runtime.follower import GraphFollower
-from kernel_runtime.host import UNIT_SETTINGS, GraphHost, ProcessExit
+from kernel_runtime.host import GraphHost, ProcessExit
 from kernel_runtime.host.definition import GraphDefinition
 from kernel_runtime.model import UnitInfo
 from kernel_runtime.profiling.rates import Counts, count_messages, rates_between
@@ -450,17 +450,12 @@ class LiveGraph:
     async def _update_setting(self, unit: str, path: str, value: object, timeout: float) -> Any:
         return await self.aio.update_setting(unit, path, value, timeout=timeout)
 
-    async def _ask_unit(self, unit: str, timeout: float) -> Mapping[str, Any]:
-        response = await self.aio.process_request(unit, UNIT_SETTINGS, timeout=timeout)
-        answer: Mapping[str, Any] = self.aio.decode_process_payload(response, dict)
-        return answer
-
     def _make_editor(self) -> SettingsEditor:
         return SettingsEditor(
             self._follower.settings,
             self._update_setting,
-            self._ask_unit if self._host is not None else None,
-            self.address,
+            hosted=self._host is not None,
+            address=self.address,
         )
 
     def _listen_to(self, host: GraphHost) -> None:

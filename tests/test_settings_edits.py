@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from kernel_runtime import (
 )
 from kernel_runtime.follower import GraphFollower
 from kernel_runtime.host import UNIT_SETTINGS, GraphHost, GraphSpec
-from kernel_runtime.settings.edits import AskUnit, EditOutcome, SettingsEditor
+from kernel_runtime.settings.edits import EditOutcome, SettingsEditor
 
 
 async def follow(context: KernelGraphContext) -> GraphFollower:
@@ -28,13 +28,13 @@ async def follow(context: KernelGraphContext) -> GraphFollower:
     return follower
 
 
-def editor_of(follower: GraphFollower, ask: AskUnit | None) -> SettingsEditor:
+def editor_of(follower: GraphFollower, *, hosted: bool) -> SettingsEditor:
     context = follower.context
 
     async def update(unit: str, path: str, value: object, timeout: float) -> Any:
         return await context.update_setting(unit, path, value, timeout=timeout)
 
-    return SettingsEditor(follower.settings, update, ask, str(context.address))
+    return SettingsEditor(follower.settings, update, hosted=hosted, address=str(context.address))
 
 
 @pytest.fixture
@@ -49,52 +49,55 @@ async def hosted() -> AsyncIterator[GraphFollower]:
         await asyncio.to_thread(host.stop)
 
 
-def asking(follower: GraphFollower) -> AskUnit:
-    async def ask(unit: str, timeout: float) -> Mapping[str, Any]:
-        context = follower.context
-        response = await context.process_request(unit, UNIT_SETTINGS, timeout=timeout)
-        return context.decode_process_payload(response, dict)
-
-    return ask
+async def held_by(follower: GraphFollower, unit: str) -> dict[str, Any]:
+    """What the unit itself holds, asked in its process."""
+    context = follower.context
+    response = await context.process_request(unit, UNIT_SETTINGS, timeout=2.0)
+    answer = context.decode_process_payload(response, dict)
+    structured = answer["structured"]
+    assert isinstance(structured, dict)
+    return {**structured, "received": answer["received"]}
 
 
 @pytest.mark.parametrize("unit", ["GAIN", "PUBLISHING"])
 async def test_applied_means_that_the_unit_holds_it(hosted: GraphFollower, unit: str) -> None:
-    editor = editor_of(hosted, asking(hosted))
+    editor = editor_of(hosted, hosted=True)
     assert await editor.edit(unit, {"gain": 2.5}) == {"gain": EditOutcome("applied", 2.5)}
-    assert (await asking(hosted)(unit, 1.0))["structured"]["gain"] == 2.5
+    assert (await held_by(hosted, unit))["gain"] == 2.5
 
 
 async def test_14_a_slow_handler_is_waited_for(hosted: GraphFollower) -> None:
-    editor = editor_of(hosted, asking(hosted))
-    reported: list[float] = []
+    editor = editor_of(hosted, hosted=True)
     await editor.edit("GAIN", {"delay_s": 0.6})
     started = time.monotonic()
-    outcome = await editor.edit(
-        "GAIN", {"gain": 3.0}, on_reported=lambda: reported.append(time.monotonic() - started)
-    )
+    outcome = await editor.edit("GAIN", {"gain": 3.0})
     assert outcome["gain"].state == "applied"
     assert time.monotonic() - started >= 0.55
-    assert reported[0] < 0.5
+    assert (await held_by(hosted, "GAIN"))["gain"] == 3.0
 
 
 @pytest.mark.parametrize("unit", ["GAIN", "PUBLISHING"])
 async def test_14_a_raising_handler_is_an_error_with_its_words(
     hosted: GraphFollower, unit: str
 ) -> None:
-    editor = editor_of(hosted, asking(hosted))
+    editor = editor_of(hosted, hosted=True)
     await editor.edit(unit, {"gain": 2.0})
     with pytest.raises(SettingsNotAppliedError, match=r"gain -1\.0 is negative.*holds 2\.0") as bad:
         await editor.edit(unit, {"gain": -1.0})
     assert (bad.value.unit, bad.value.field) == (unit, "gain")
     assert "on_settings" in "".join(bad.value.__notes__)
+    # The server reports what the unit holds, not what it refused.
+    reported = hosted.settings.state(unit)
+    assert reported is not None
+    assert reported.structured["gain"] == 2.0
+    assert (await hosted.context.settings_snapshot())[unit].structured_value == reported.structured
     assert await editor.edit(unit, {"gain": 4.0}) == {"gain": EditOutcome("applied", 4.0)}
 
 
 async def test_a_handler_longer_than_the_deadline_is_not_called_applied(
     hosted: GraphFollower,
 ) -> None:
-    editor = editor_of(hosted, asking(hosted))
+    editor = editor_of(hosted, hosted=True)
     await editor.edit("GAIN", {"delay_s": 1.0}, timeout=3.0)
     started = time.monotonic()
     with pytest.raises(SettingsNotAppliedError, match="has not finished"):
@@ -105,7 +108,7 @@ async def test_a_handler_longer_than_the_deadline_is_not_called_applied(
 async def test_elsewhere_it_is_reported_and_not_called_applied(running_graph: RunningGraph) -> None:
     async with KernelGraphContext(running_graph.address) as context:
         follower = await follow(context)
-        outcome = await editor_of(follower, None).edit("GAIN", {"gain": 5.0})
+        outcome = await editor_of(follower, hosted=False).edit("GAIN", {"gain": 5.0})
         assert outcome == {"gain": EditOutcome("reported", 5.0)}
         state = follower.settings.state("GAIN")
         assert state is not None
@@ -114,19 +117,19 @@ async def test_elsewhere_it_is_reported_and_not_called_applied(running_graph: Ru
 
 
 async def test_quick_edits_of_several_fields_lose_none(hosted: GraphFollower) -> None:
-    editor = editor_of(hosted, asking(hosted))
+    editor = editor_of(hosted, hosted=True)
     await editor.edit("GAIN", {"delay_s": 0.02})
     for round_ in range(10):
         gain, delay_s = float(round_ + 1), 0.02 + round_ / 1e4
         await asyncio.gather(
             editor.edit("GAIN", {"gain": gain}), editor.edit("GAIN", {"delay_s": delay_s})
         )
-        held = (await asking(hosted)("GAIN", 1.0))["structured"]
-        assert held == {"gain": gain, "delay_s": delay_s}
+        held = await held_by(hosted, "GAIN")
+        assert (held["gain"], held["delay_s"]) == (gain, delay_s)
 
 
 async def test_an_edit_waits_its_turn_only_until_its_deadline(hosted: GraphFollower) -> None:
-    editor = editor_of(hosted, asking(hosted))
+    editor = editor_of(hosted, hosted=True)
     await editor.edit("GAIN", {"delay_s": 0.8})
     slow = asyncio.create_task(editor.edit("GAIN", {"gain": 1.5}))
     await asyncio.sleep(0)
@@ -143,7 +146,7 @@ async def test_changes_know_who_made_them(running_graph: RunningGraph) -> None:
         follower = await follow(context)
         store = follower.settings
         assert await store.wait_until(lambda: store.initial("GAIN") is not None, 2.0)
-        await editor_of(follower, None).edit("GAIN", {"gain": 2.0})
+        await editor_of(follower, hosted=False).edit("GAIN", {"gain": 2.0})
         await other.update_setting("GAIN", "label", "theirs")
 
         def label() -> object:
@@ -160,22 +163,24 @@ async def test_changes_know_who_made_them(running_graph: RunningGraph) -> None:
 
 
 async def test_fields_together_are_one_value_in_a_graph_of_our_host(hosted: GraphFollower) -> None:
-    editor = editor_of(hosted, asking(hosted))
+    editor = editor_of(hosted, hosted=True)
     assert editor.combines
-    before = (await asking(hosted)("GAIN", 1.0))["received"]
+    before = (await held_by(hosted, "GAIN"))["received"]
     outcome = await editor.edit("GAIN", {"gain": 6.0, "delay_s": 0.01})
     assert {path: one.state for path, one in outcome.items()} == {
         "gain": "applied",
         "delay_s": "applied",
     }
-    answer = await asking(hosted)("GAIN", 1.0)
-    assert answer["structured"] == {"gain": 6.0, "delay_s": 0.01}
-    assert answer["received"] == before + 1
+    assert await held_by(hosted, "GAIN") == {
+        "gain": 6.0,
+        "delay_s": 0.01,
+        "received": before + 1,
+    }
 
 
 async def test_fields_together_are_all_refused_with_one(hosted: GraphFollower) -> None:
-    editor = editor_of(hosted, asking(hosted))
+    editor = editor_of(hosted, hosted=True)
     with pytest.raises(HandlerError, match="no_such"):
         await editor.edit("GAIN", {"gain": 9.0, "no_such": 1})
-    assert (await asking(hosted)("GAIN", 1.0))["structured"]["gain"] == 1.0
-    assert not editor_of(hosted, None).combines
+    assert (await held_by(hosted, "GAIN"))["gain"] == 1.0
+    assert not editor_of(hosted, hosted=False).combines

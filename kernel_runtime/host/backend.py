@@ -24,6 +24,7 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from ezmsg.core import backendprocess
+from ezmsg.core.graphmeta import SettingsSnapshotValue
 from ezmsg.core.unit import SUBSCRIBES_ATTR, Unit
 
 from ..ezmsg_compat import coerce_settings_field
@@ -38,6 +39,7 @@ from .operations import (
     process_control_type,
 )
 from .parent_death import die_with_parent
+from .settings_reports import reporting_after, with_verdict
 
 host_capture = Capture()
 """The capture of this process: the host installs it, a forked unit process takes it over."""
@@ -186,6 +188,9 @@ class HostedBackendProcess(backendprocess.DefaultBackendProcess):
         units = {unit.address: unit for unit in self.units}
         control_type = process_control_type(units, self._outcomes)
         setattr(backendprocess, "ProcessControlClient", control_type)  # noqa: B010
+        backendprocess.handle_subscriber = reporting_after(
+            backendprocess.handle_subscriber, units, self._outcomes
+        )
         try:
             super().process(loop)
         except Exception as error:
@@ -208,6 +213,10 @@ class HostedBackendProcess(backendprocess.DefaultBackendProcess):
             else None
         )
         return super().task_wrapper(unit, _in_unit_context(unit.address, task, outcome))
+
+    def _settings_snapshot_value(self, value: object) -> SettingsSnapshotValue:
+        snapshot: SettingsSnapshotValue = with_verdict(super()._settings_snapshot_value(value))
+        return snapshot
 
     def _replace_settings_field(
         self, settings_value: object, field_path: str, value: object

@@ -19,15 +19,10 @@ from ezmsg.core.graphmeta import SettingsSnapshotValue
 
 from ..errors import RequestTimeoutError, SettingsNotAppliedError
 from ..host.operations import MANY_FIELDS
-from .store import SettingsStore, structured_of, value_at
+from .store import ReportedSettings, SettingsStore, structured_of, value_at
+from .verdict import Verdict
 
 EditState = Literal["reported", "applied"]
-
-POLL_FIRST_S = 0.001
-POLL_LONGEST_S = 0.05
-FAILURE_SETTLES_S = 0.05
-"""A failure counts once it still stands after this time: the handler that failed may have
-been an earlier one's, while ours has not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,6 @@ class EditOutcome:
 
 
 UpdateSetting = Callable[[str, str, object, float], Awaitable[SettingsSnapshotValue]]
-AskUnit = Callable[[str, float], Awaitable[Mapping[str, Any]]]
 
 
 class SettingsEditor:
@@ -69,39 +63,29 @@ class SettingsEditor:
         Follows the settings events of the graph.
     update_setting
         Sends an edit to the owner: (unit, field path, value, timeout) -> patched value.
-    ask_unit
-        Asks a unit itself what it holds, see `kernel_runtime.host.operations`; None for a
-        graph that isn't our host's.
+    hosted
+        Whether the graph runs in a host of ours, whose units' processes report settings when
+        the unit has taken them, and take several fields at once.
     address
         Of the GraphServer, for messages.
     """
 
     def __init__(
-        self,
-        store: SettingsStore,
-        update_setting: UpdateSetting,
-        ask_unit: AskUnit | None,
-        address: str,
+        self, store: SettingsStore, update_setting: UpdateSetting, *, hosted: bool, address: str
     ) -> None:
         self._store = store
         self._update_setting = update_setting
-        self._ask_unit = ask_unit
+        self._hosted = hosted
         self._address = address
         self._turns: dict[str, asyncio.Lock] = {}
-        self._failures_seen: dict[str, int] = {}
 
     @property
     def combines(self) -> bool:
         """Whether several fields of a unit go as one value, published once."""
-        return self._ask_unit is not None
+        return self._hosted
 
     async def edit(
-        self,
-        unit: str,
-        fields: Mapping[str, object],
-        *,
-        timeout: float = 5.0,
-        on_reported: Callable[[], None] | None = None,
+        self, unit: str, fields: Mapping[str, object], *, timeout: float = 5.0
     ) -> dict[str, EditOutcome]:
         """Set fields of a unit, and return when they are known to be in force.
 
@@ -114,14 +98,12 @@ class SettingsEditor:
             type. More than one only where `combines` says so.
         timeout
             Seconds for all of it, waiting for earlier edits of the unit included.
-        on_reported
-            Called when the owner has reported the values and the unit is still to be asked.
 
         Raises
         ------
         SettingsNotAppliedError
-            They were sent, and the owner did not report them, or the unit's handler failed
-            or does not hold them; the message says which.
+            They were sent, and the owner did not report them, or the unit's handler raised;
+            the message says which.
         RequestTimeoutError, HandlerError, UnroutableUnitError, UnsupportedOperationError
             They were refused, or nothing is known: they may still be applied later.
         """
@@ -141,99 +123,67 @@ class SettingsEditor:
                 field=edit.field,
             ) from error
         try:
-            expected = await self._send(edit)
-            if self._ask_unit is None:
-                return {path: EditOutcome("reported", value) for path, value in expected.items()}
-            if on_reported is not None:
-                on_reported()
-            return await self._until_applied(edit, expected)
+            with self._store.watch(unit) as reports:
+                expected = await self._send(edit)
+                return await self._settled(edit, expected, reports)
         finally:
             turn.release()
 
     async def _send(self, edit: _Edit) -> dict[str, Any]:
-        """Send, and wait for the owner's report. Returns what the owner made of the values."""
-        unit = edit.unit
-        if self._ask_unit is not None and unit not in self._failures_seen:
-            self._failures_seen[unit] = (await self._ask(edit))["failed"]
-        known = self._store.state(unit)
-        seq_before = known.seq if known else 0
+        """Send. Returns what the owner made of the values, by path."""
         path, value = edit.wire
         patched: dict[str, Any] | None = None
-        self._store.begin_own(unit)
+        self._store.begin_own(edit.unit)
         try:
             patched = structured_of(
-                await self._update_setting(unit, path, value, max(0.05, edit.left_s))
+                await self._update_setting(edit.unit, path, value, max(0.05, edit.left_s))
             )
         finally:
-            self._store.end_own(unit, patched)
-        expected = {path: value_at(patched, path) for path in edit.fields}
+            self._store.end_own(edit.unit, patched)
+        return {path: value_at(patched, path) for path in edit.fields}
 
-        def reported() -> bool:
-            state = self._store.state(unit)
-            return (
-                state is not None and state.seq > seq_before and _holds(state.structured, expected)
+    async def _settled(
+        self, edit: _Edit, expected: dict[str, Any], reports: asyncio.Queue[ReportedSettings]
+    ) -> dict[str, EditOutcome]:
+        try:
+            async with asyncio.timeout(max(0.0, edit.left_s)):
+                while True:
+                    report = await reports.get()
+                    verdict = report.verdict
+                    if verdict is not None and verdict.kind == "refused":
+                        if _holds(verdict.asked, expected):
+                            raise self._refused(edit, report, verdict)
+                    elif _holds(report.structured, expected):
+                        return _outcomes(edit, expected, verdict)
+        except TimeoutError:
+            cause = (
+                "the unit's settings handler has not finished"
+                if self._hosted
+                else "the process has not reported it: the unit may be busy in its settings "
+                "handler, or its inlet does not listen any more"
             )
-
-        if not await self._store.wait_until(reported, max(0.0, edit.left_s)):
             raise self._not_applied(
                 edit,
-                f"was published by the unit's process, but not reported within "
-                f"{edit.timeout:g} s: the unit may be busy in its settings handler, or its inlet "
-                f"does not listen any more. It may still be applied.",
-            )
-        return expected
+                f"was published by the unit's process, but within {edit.timeout:g} s {cause}. It "
+                f"may still be applied.",
+            ) from None
 
-    async def _until_applied(self, edit: _Edit, expected: dict[str, Any]) -> dict[str, EditOutcome]:
-        pause_s = POLL_FIRST_S
-        failing_since: float | None = None
-        while True:
-            answer = await self._ask(edit)
-            structured = answer["structured"]
-            if isinstance(structured, Mapping) and _holds(structured, expected):
-                self._failures_seen[edit.unit] = answer["failed"]
-                return {path: EditOutcome("applied", value) for path, value in expected.items()}
-            now = time.monotonic()
-            idle = answer["received"] == answer["finished"]
-            if idle and answer["error"] and answer["failed"] > self._failures_seen[edit.unit]:
-                failing_since = failing_since or now
-                if now - failing_since >= FAILURE_SETTLES_S:
-                    self._failures_seen[edit.unit] = answer["failed"]
-                    raise self._handler_failed(edit, answer)
-            else:
-                failing_since = None
-            if pause_s >= edit.left_s:
-                if idle:
-                    note = (
-                        f"{edit.unit}'s settings handler ended without an error, but its SETTINGS "
-                        f"do not show the value."
-                    )
-                    return {
-                        path: EditOutcome("reported", value, note)
-                        for path, value in expected.items()
-                    }
-                raise self._not_applied(
-                    edit,
-                    f"was reported, but the unit's settings handler has not finished within "
-                    f"{edit.timeout:g} s. It may still apply it.",
-                )
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, POLL_LONGEST_S)
-
-    def _handler_failed(self, edit: _Edit, answer: Mapping[str, Any]) -> SettingsNotAppliedError:
+    def _refused(
+        self, edit: _Edit, report: ReportedSettings, verdict: Verdict
+    ) -> SettingsNotAppliedError:
         held: dict[str, Any] = {}
-        if isinstance(answer["structured"], Mapping):
-            for path in edit.fields:
-                with contextlib.suppress(KeyError):
-                    held[path] = value_at(answer["structured"], path)
+        for path in edit.fields:
+            with contextlib.suppress(KeyError):
+                held[path] = value_at(report.structured, path)
         shown = ", ".join(map(repr, held.values())) or "what it held, which can't be read"
         error = self._not_applied(
             edit,
-            f"was not taken: the unit's settings handler raised {answer['error']}. The unit still "
+            f"was not taken: the unit's settings handler raised {verdict.error}. The unit still "
             f"holds {shown}.",
         )
         error.held = held
-        if answer.get("traceback"):
-            error.add_note(str(answer["traceback"]))
+        if verdict.traceback:
+            error.add_note(verdict.traceback)
         return error
 
     def _not_applied(self, edit: _Edit, what: str) -> SettingsNotAppliedError:
@@ -241,9 +191,20 @@ class SettingsEditor:
             f"{edit} {what}", address=self._address, unit=edit.unit, field=edit.field
         )
 
-    async def _ask(self, edit: _Edit) -> Mapping[str, Any]:
-        assert self._ask_unit is not None
-        return await self._ask_unit(edit.unit, max(0.05, edit.left_s))
+
+def _outcomes(
+    edit: _Edit, expected: Mapping[str, Any], verdict: Verdict | None
+) -> dict[str, EditOutcome]:
+    state: EditState = "reported"
+    note = ""
+    if verdict is not None and verdict.kind == "applied":
+        state = "applied"
+    elif verdict is not None:
+        note = (
+            f"{edit.unit}'s settings handler ended without an error, but its SETTINGS do not show "
+            f"the value."
+        )
+    return {path: EditOutcome(state, value, note) for path, value in expected.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ezmsg.core.graphmeta import SettingsChangedEvent, SettingsSnapshotValue
+
+from .verdict import Verdict, verdict_of
 
 HISTORY_LENGTH = 10_000
 
@@ -49,6 +52,7 @@ class ReportedSettings:
     """The settings of one unit, as reported.
 
     ``structured`` is a plain nested dict; empty where the value can't be read field by field.
+    ``verdict`` is how the unit took it, None where it can't be known.
     """
 
     structured: Mapping[str, Any]
@@ -56,6 +60,7 @@ class ReportedSettings:
     text: str
     seq: int
     reported_at: float
+    verdict: Verdict | None = None
 
 
 def structured_of(value: SettingsSnapshotValue) -> dict[str, Any]:
@@ -114,6 +119,7 @@ class SettingsStore:
         self._history: deque[SettingsChange] = deque(maxlen=HISTORY_LENGTH)
         self._listeners: list[Callable[[str, ReportedSettings], None]] = []
         self._waiters: set[asyncio.Event] = set()
+        self._watchers: dict[str, list[asyncio.Queue[ReportedSettings]]] = {}
         self._own_expected: dict[str, list[dict[str, Any]]] = {}
         self._own_pending: dict[str, list[tuple[int, dict[str, Any]]]] = {}
 
@@ -218,13 +224,27 @@ class SettingsStore:
             text=value.repr_value if isinstance(value.repr_value, str) else "",
             seq=seq,
             reported_at=at,
+            verdict=verdict_of(value),
         )
         with self._lock:
             self._states[unit] = state
         for waiter in self._waiters:
             waiter.set()
+        for reports in self._watchers.get(unit, ()):
+            reports.put_nowait(state)
         for listener in list(self._listeners):
             listener(unit, state)
+
+    @contextlib.contextmanager
+    def watch(self, unit: str) -> Iterator[asyncio.Queue[ReportedSettings]]:
+        """All reports of a unit from now on, in order, none passed over."""
+        reports: asyncio.Queue[ReportedSettings] = asyncio.Queue()
+        watchers = self._watchers.setdefault(unit, [])
+        watchers.append(reports)
+        try:
+            yield reports
+        finally:
+            watchers.remove(reports)
 
     async def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait on the context's loop until a condition on this store holds.

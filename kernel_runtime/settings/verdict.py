@@ -1,0 +1,60 @@
+"""What a unit of our host made of settings, told in the event that reports them.
+
+ezmsg reports a settings value before the unit's handler has run. A process of our host
+reports after it, and says in the same event how it went: an attribute more on ezmsg's
+``SettingsSnapshotValue``, which every other reader ignores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+ATTRIBUTE = "ezmsg_nb_verdict"
+
+VerdictKind = Literal["applied", "unseen", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a unit took a settings value.
+
+    Attributes
+    ----------
+    kind
+        ``"applied"``: its own SETTINGS are the value. ``"unseen"``: its handler ended well,
+        but its SETTINGS do not show the value. ``"refused"``: its handler raised; the event
+        carries what the unit holds in place of what was asked.
+    asked
+        The structured value that was asked.
+    error, traceback
+        Of the handler that raised; empty otherwise.
+    """
+
+    kind: VerdictKind
+    asked: Mapping[str, Any]
+    error: str = ""
+    traceback: str = ""
+
+    def as_plain(self) -> dict[str, Any]:
+        """Builtin values only, which any unpickler can read."""
+        return {
+            "kind": self.kind,
+            "asked": dict(self.asked),
+            "error": self.error,
+            "traceback": self.traceback,
+        }
+
+
+def verdict_of(value: object) -> Verdict | None:
+    """The verdict that came with a settings value, None where there is none that can be read."""
+    found = getattr(value, ATTRIBUTE, None)
+    if not isinstance(found, dict):
+        return None
+    kind, asked = found.get("kind"), found.get("asked")
+    if kind not in ("applied", "unseen", "refused") or not isinstance(asked, dict):
+        return None
+    return Verdict(
+        cast(VerdictKind, kind), asked, str(found.get("error", "")), str(found.get("traceback", ""))
+    )
