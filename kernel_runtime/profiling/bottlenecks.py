@@ -47,7 +47,8 @@ class Finding:
     kind, name
         A unit, a process (by its units), an edge (``"A -> B"``) or a leaky input's unit.
     score
-        0 to 1: the share of time, or of messages, that it costs.
+        0 to 1: the share of time, or of messages, that it costs. What explains the score of
+        another is put just above it.
     evidence
         The reasons in words and numbers.
     busy, blocked
@@ -346,12 +347,13 @@ class _Judge:
                 continue
             worst = max(score_of.get(unit, 0.0) for unit in process.units)
             names = ", ".join(process.units)
-            if load.starved is not None and load.starved > STARVED:
+            if load.starved is not None and load.starved > max(STARVED, 0.5 * worst):
+                # Most of what its units seem to be busy with is waiting for a CPU.
                 found.append(
                     Finding(
                         "process",
                         names,
-                        min(1.0, max(load.starved, worst) + 0.01),
+                        max(load.starved, worst) + 0.001,
                         f"Process {process.pid} ({names}) was ready to run and got no CPU "
                         f"{load.starved:.0%} of the time; it used {load.cpu:.0%} of one. Other "
                         f"processes take the CPUs that it may run on.",

@@ -17,19 +17,23 @@ from ..model import ProcessInfo
 class LoadSample:
     """What a process has used since it began.
 
-    ``waited_s`` is the time that its threads were ready to run and no CPU was free for them
-    (Linux; None elsewhere).
+    ``waited_s`` is the time that each of its threads was ready to run and no CPU was free for
+    it (Linux; empty elsewhere).
     """
 
     at_s: float
     cpu_s: float
-    waited_s: float | None
+    waited_s: Mapping[int, float]
     rss_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessLoad:
-    """What a process used in a window; ``cpu`` and ``starved`` are shares of one CPU."""
+    """What a process used in a window.
+
+    ``cpu`` is a share of one CPU; ``starved`` the share of time that the thread which waited
+    longest was ready to run and got no CPU, None where it is not known.
+    """
 
     cpu: float
     starved: float | None
@@ -68,9 +72,10 @@ def loads_between(
         if start is None or end.at_s <= start.at_s:
             continue
         window_s = end.at_s - start.at_s
-        starved = None
-        if start.waited_s is not None and end.waited_s is not None:
-            starved = min(1.0, max(0.0, end.waited_s - start.waited_s) / window_s)
+        waits = [
+            waited_s - start.waited_s.get(thread, 0.0) for thread, waited_s in end.waited_s.items()
+        ]
+        starved = min(1.0, max(0.0, *waits) / window_s) if waits else None
         found[process_id] = ProcessLoad(
             cpu=max(0.0, end.cpu_s - start.cpu_s) / window_s,
             starved=starved,
@@ -79,13 +84,12 @@ def loads_between(
     return found
 
 
-def _waited_s(pid: int) -> float | None:
-    # Of all threads: the event loop that serves the units is not in the main one.
-    found = None
+def _waited_s(pid: int) -> dict[int, float]:
+    found: dict[int, float] = {}
     try:
         for thread in Path(f"/proc/{pid}/task").iterdir():
             _, waited_ns, _ = (thread / "schedstat").read_text().split()
-            found = (found or 0.0) + int(waited_ns) / 1e9
+            found[int(thread.name)] = int(waited_ns) / 1e9
     except (OSError, ValueError):
-        return found
+        pass
     return found

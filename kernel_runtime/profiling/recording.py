@@ -45,6 +45,8 @@ class TraceRecording:
         When the trace control of a process was set during the trace.
     boundaries
         By process: time of the first sample of each message from the server.
+    began_ns
+        When the trace began, on this process' own clock.
     started_at, ended_at
         Unix time in nanoseconds; the second is None while the trace runs.
     """
@@ -67,6 +69,7 @@ class TraceRecording:
         self.counts_after: Counts | None = None
         self.interruptions: list[Interruption] = []
         self.boundaries: dict[str, list[int]] = {}
+        self.began_ns = time.perf_counter_ns()
         self.started_at = time.time_ns()
         self.ended_at: int | None = None
         self._start_ns: dict[str, int] = {}

@@ -130,6 +130,7 @@ class TraceHub:
         self._stream: TraceStream | None = None
         self._recordings: list[TraceRecording] = []
         self._traced: dict[str, _Traced] = {}
+        self._changed_ns: dict[str, int] = {}
         self._topology = Topology()
         self._watch: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
@@ -287,6 +288,7 @@ class TraceHub:
             if not control.enabled:
                 self._traced.pop(process_id, None)
             return error
+        self._changed_ns[process_id] = time.perf_counter_ns()
         before = self._traced.pop(process_id, None)
         if control.enabled:
             self._traced[process_id] = _Traced(unit, control, time.monotonic())
@@ -373,14 +375,15 @@ class TraceHub:
 
     def _look_for_foreign_samples(self, arrived: ProcessSamples, scope: TraceScope) -> None:
         """Samples that nobody here asked for tell that another observer set the control."""
-        if (scope.topics is None and scope.metrics is None) or not len(arrived.samples):
+        clock = self._recordings[-1].clocks.get(arrived.process_id)
+        if clock is None or (scope.topics is None and scope.metrics is None):
             return
-        traced = self._traced.get(arrived.process_id)
-        last = arrived.samples.code[-64:].tolist()
-        streams = (self._streams[code] for code in set(last))
+        # What came before the last change of the control may be older history, or our own.
+        since_ns = self._changed_ns.get(arrived.process_id, self._recordings[-1].began_ns)
+        newest = arrived.samples.code[arrived.samples.time_ns > since_ns - _ahead_ns(clock)][-64:]
+        streams = (self._streams[code] for code in set(newest.tolist()))
         foreign = [stream for stream in streams if not scope.wants(stream.topic, stream.metric)]
-        if not foreign or (traced is not None and time.monotonic() - traced.set_at < 1.5):
-            # Samples of the time before our own control are still under way.
+        if not foreign:
             return
         for recording in self._recordings:
             recording.note(
