@@ -191,8 +191,8 @@ def walk(boxes: Iterable[Box]) -> Iterator[Box]:
         yield from walk(box.inner)
 
 
-def processes_by_flow(topology: Topology) -> list[str]:
-    """Ids of the processes that run units: the one with the sources first, and so on."""
+def units_by_flow(topology: Topology) -> list[UnitInfo]:
+    """Units, each after those that feed it; what is in a loop stands together."""
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(topology.units)
     graph.add_edges_from(
@@ -200,16 +200,17 @@ def processes_by_flow(topology: Topology) -> list[str]:
     )
     condensed = nx.condensation(graph)
     place = {unit: index for index, unit in enumerate(topology.units)}
-    first = {
-        node: min(place[unit] for unit in condensed.nodes[node]["members"]) for node in condensed
+    members = {
+        node: sorted(condensed.nodes[node]["members"], key=place.__getitem__) for node in condensed
     }
-    processes: dict[str, None] = {}
-    for node in nx.lexicographical_topological_sort(condensed, key=first.__getitem__):
-        for unit in sorted(condensed.nodes[node]["members"], key=place.__getitem__):
-            process = topology.units[unit].process_id
-            if process is not None:
-                processes[process] = None
-    return list(processes)
+    ordered = nx.lexicographical_topological_sort(condensed, key=lambda n: place[members[n][0]])
+    return [topology.units[unit] for node in ordered for unit in members[node]]
+
+
+def processes_by_flow(topology: Topology) -> list[str]:
+    """Ids of the processes that run units: the one with the sources first, and so on."""
+    units = units_by_flow(topology)
+    return list(dict.fromkeys(one.process_id for one in units if one.process_id is not None))
 
 
 def children_of(topology: Topology, parent: str | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ezmsg_nb.picture_layout import processes_by_flow
+from ezmsg_nb.picture_layout import processes_by_flow, units_by_flow
 from kernel_runtime.model import CollectionInfo, Port, Topology, UnitInfo
 
 
@@ -21,7 +21,7 @@ def encode_topology(topology: Topology, *, revision: int) -> dict[str, object]:
     processes = [topology.processes[one] for one in order if one in topology.processes]
     return {
         "revision": revision,
-        "units": [_encode_unit(unit) for unit in topology.units.values()],
+        "units": [_encode_unit(unit) for unit in units_by_flow(topology)],
         "collections": [_encode_collection(one) for one in topology.collections.values()],
         "edges": [
             {"from": edge.from_topic, "to": edge.to_topic, "owners": list(edge.owners)}

@@ -89,6 +89,7 @@ def test_the_page_gets_the_graph_with_its_protocol(widget: TopologyWidget) -> No
     assert units["LP"]["dynamic"] is True
     assert units["SINK"]["dynamic"] is False
     assert units["ECOG/ADD"]["collection"] == "ECOG"
+    assert list(units)[-3:] == ["CAR", "ZSCORE", "SINK"], "in the order of the flow"
     settings = [port["name"] for port in units["LP"]["ports"] if port["settings"]]
     assert settings == ["INPUT_SETTINGS"]
     assert {"from": "ECOG/OUTPUT_SIGNAL", "to": "SLICE/INPUT_SIGNAL", "owners": ["s1"]} in state[
