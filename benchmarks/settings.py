@@ -27,7 +27,7 @@ EDITS_A_ROUND = 50
 async def measure(host: GraphHost, rounds: int) -> dict[str, float]:
     graph = await asyncio.to_thread(attach, host.address, host=host)
     values = itertools.count(1)
-    editor = graph._settings._editor
+    editor = graph._make_editor()
     loop = graph._loop
 
     async def ours() -> float:

@@ -198,15 +198,15 @@ class GraphViews:
 
     def _section(self, unit: str) -> FormSection:
         settings = self._graph.settings
-        state = settings.reported(unit)
+        state = settings.known.reported(unit)
         return FormSection(
             unit=unit,
             schema=state.schema,
             value=state.structured,
-            initial=settings.initial(unit) or None,
-            read_only_reason=settings.read_only_reason(unit),
-            settings_class=settings.settings_class(unit),
-            known_schemas=settings.known_schemas(),
+            initial=settings.known.initial(unit) or None,
+            read_only_reason=settings.known.read_only_reason(unit),
+            settings_class=settings.known.settings_class(unit),
+            known_schemas=settings.known.known_schemas(),
         )
 
     def _commit(self, form: SettingsForm, unit: str, path: str, value: object) -> None:

@@ -54,13 +54,13 @@ class EditedSettings:
     def of(cls, settings: GraphSettings) -> EditedSettings:
         changes: dict[str, dict[str, tuple[Any, Any]]] = {}
         for unit in settings:
-            initial, now = settings.initial(unit), settings.values_of(unit)
+            initial, now = settings.known.initial(unit), settings.known.values_of(unit)
             edited = {
                 path: (initial[path], value)
                 for path, value in now.items()
                 if path in initial and not same_value(initial[path], value)
             }
-            if edited and settings.read_only_reason(unit) is None:
+            if edited and settings.known.read_only_reason(unit) is None:
                 changes[unit] = edited
         return cls(changes)
 
@@ -79,7 +79,7 @@ class EditedSettings:
         lost: list[str] = []
         wanted: dict[str, dict[str, object]] = {}
         for unit, fields in self.changes.items():
-            initial = settings.initial(unit) if unit in settings else {}
+            initial = settings.known.initial(unit) if unit in settings else {}
             for path, (before, value) in fields.items():
                 if path not in initial:
                     lost.append(f"{unit}.{path} = {value!r}: there is no such field any more")
@@ -88,7 +88,7 @@ class EditedSettings:
         for unit, changes in wanted.items():
             for path, value in list(changes.items()):
                 try:
-                    settings.checked(unit, path, value)
+                    settings.known.checked(unit, path, value)
                 except GraphError as error:
                     lost.append(f"{unit}.{path} = {value!r}: {error}")
                     del changes[path]

@@ -45,7 +45,7 @@ def sweep(
     for combination in combinations:
         for unit, fields in combination.items():
             for path, value in fields.items():
-                settings.checked(unit, path, value)
+                settings.known.checked(unit, path, value)
     original: Combination = {
         unit: {path: settings[unit][path] for path in fields} for unit, fields in values.items()
     }

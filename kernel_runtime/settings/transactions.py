@@ -1,0 +1,150 @@
+"""Edits of several fields and units as one: all checked first, all or nothing, undone whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import GraphError, SettingsRejectedError
+from .edits import EditOutcome, SettingsEditor
+from .known_fields import KnownFields
+from .store import same_value
+from .undo import FieldEdit, Transaction, UndoLog
+
+Changes = Mapping[str, Mapping[str, object]]
+Outcomes = dict[str, dict[str, EditOutcome]]
+
+
+class SettingsTransactions:
+    """Applies changes of settings, remembers them, and takes them back.
+
+    Parameters
+    ----------
+    fields
+        Checks values, and knows those of now.
+    editor
+        Sends them.
+    """
+
+    def __init__(self, fields: KnownFields, editor: SettingsEditor) -> None:
+        self._fields = fields
+        self._editor = editor
+        self._log = UndoLog()
+
+    @property
+    def to_undo(self) -> Transaction:
+        """What `undo` would change; empty where there is nothing."""
+        return self._log.to_undo() or ()
+
+    @property
+    def to_redo(self) -> Transaction:
+        """What `redo` would change; empty where there is nothing."""
+        return self._log.to_redo() or ()
+
+    async def apply(self, changes: Changes, *, timeout: float) -> Outcomes:
+        """Apply changes unit by unit, and remember them for `undo`.
+
+        Parameters
+        ----------
+        changes
+            ``{unit: {field path: value}}``.
+        timeout
+            Seconds for each message: one a unit in a graph of our host, one a field elsewhere.
+
+        Raises
+        ------
+        SettingsRejectedError
+            Nothing was sent.
+        GraphError
+            An edit failed; the ones before it were put back, and the error's notes say so.
+        """
+        outcomes, edits = await self._apply(changes, timeout)
+        self._log.record(edits)
+        return outcomes
+
+    async def edit(self, unit: str, path: str, value: object, *, timeout: float) -> EditOutcome:
+        """Send one value that is checked already, and remember it for `undo`."""
+        before = self._fields.value(unit, path)
+        outcome = (await self._editor.edit(unit, {path: value}, timeout=timeout))[path]
+        self._log.record((FieldEdit(unit, path, before, outcome.value),))
+        return outcome
+
+    async def undo(self, *, force: bool, timeout: float) -> Outcomes:
+        """Take the last transaction of this kernel back.
+
+        Raises
+        ------
+        SettingsRejectedError
+            There is none, or somebody else has changed a field since and `force` is not set.
+        """
+        edits = self._log.to_undo()
+        if edits is None:
+            raise SettingsRejectedError("There is no edit of this kernel to undo.")
+        outcomes = await self._go(edits, force, timeout)
+        self._log.moved_back()
+        return outcomes
+
+    async def redo(self, *, force: bool, timeout: float) -> Outcomes:
+        """Make the last undone transaction again; errors as `undo`."""
+        edits = self._log.to_redo()
+        if edits is None:
+            raise SettingsRejectedError("There is no undone edit of this kernel to redo.")
+        outcomes = await self._go(edits, force, timeout)
+        self._log.moved_forward()
+        return outcomes
+
+    async def _apply(self, changes: Changes, timeout: float) -> tuple[Outcomes, Transaction]:
+        checked = {
+            unit: {path: self._fields.checked(unit, path, value) for path, value in fields.items()}
+            for unit, fields in changes.items()
+        }
+        outcomes: Outcomes = {}
+        done: list[FieldEdit] = []
+        for unit, fields in checked.items():
+            for step in self._steps(fields):
+                before = {path: self._fields.value(unit, path) for path in step}
+                try:
+                    found = await self._editor.edit(unit, step, timeout=timeout)
+                except BaseException as error:
+                    for note in await self._put_back(done, timeout):
+                        error.add_note(note)
+                    raise
+                if len(step) < len(fields):
+                    found = {path: one.one_by_one() for path, one in found.items()}
+                outcomes.setdefault(unit, {}).update(found)
+                done.extend(
+                    FieldEdit(unit, path, before[path], one.value) for path, one in found.items()
+                )
+        return outcomes, tuple(done)
+
+    def _steps(self, fields: dict[str, object]) -> list[dict[str, object]]:
+        if self._editor.combines:
+            return [fields] if fields else []
+        return [{path: value} for path, value in fields.items()]
+
+    async def _put_back(self, done: list[FieldEdit], timeout: float) -> list[str]:
+        notes = []
+        for edit in reversed(done):
+            place = f"{edit.unit}.{edit.field}"
+            try:
+                value = self._fields.checked(edit.unit, edit.field, edit.before)
+                await self._editor.edit(edit.unit, {edit.field: value}, timeout=timeout)
+                notes.append(f"{place} was put back to {edit.before!r}.")
+            except GraphError as error:
+                notes.append(f"{place} could not be put back to {edit.before!r}: {error}")
+        return notes
+
+    async def _go(self, edits: Transaction, force: bool, timeout: float) -> Outcomes:
+        changed = []
+        for edit in edits:
+            now = self._fields.value(edit.unit, edit.field)
+            if not same_value(now, edit.before):
+                changed.append(f"{edit.unit}.{edit.field} is {now!r}, not {edit.before!r}")
+        if changed and not force:
+            raise SettingsRejectedError(
+                f"Changed by somebody else since: {'; '.join(changed)}. Nothing was undone or "
+                f"redone; force=True does it all the same."
+            )
+        changes: dict[str, dict[str, object]] = {}
+        for edit in edits:
+            changes.setdefault(edit.unit, {})[edit.field] = edit.after
+        return (await self._apply(changes, timeout))[0]
