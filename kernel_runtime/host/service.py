@@ -36,6 +36,7 @@ from .graph_factory import (
 from .host_process import KERNEL_PYTHON_PATH
 from .logs import LogDrain, LogSource
 from .packing import PackedGraph
+from .server_choice import create_graph_server
 from .spec import ProcessExit
 from .supervisor import Supervisor
 
@@ -135,7 +136,7 @@ class HostService:
 
     def _start_server(self, address: list[Any] | None) -> tuple[str, int]:
         host, port = ("127.0.0.1", 0) if address is None else address
-        server = GraphServer(name="GraphServer")
+        server = create_graph_server()
         try:
             server.start((host, port))
         except OSError as error:
