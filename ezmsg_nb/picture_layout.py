@@ -13,7 +13,8 @@ from typing import Final
 
 import networkx as nx
 
-from kernel_runtime.model import CollectionInfo, Topology, UnitInfo
+from ezmsg_nb.graph_flow import children_of, loose_topics, short_type
+from kernel_runtime.model import Topology
 
 _BOX_HEIGHT: Final = 46.0
 _COLUMN_GAP: Final = 44.0
@@ -54,44 +55,12 @@ def boxes_of(topology: Topology) -> list[Box]:
         kind = short_type(collection.component_type)
         return Box(address, collection.name, kind, 0, 0, inner=inner, is_group=True)
 
-    loose = {edge.from_topic for edge in topology.edges if edge.from_unit is None}
-    loose |= {edge.to_topic for edge in topology.edges if edge.to_unit is None}
-    loose |= set(topology.topics)
     boxes = [box(address) for address in children_of(topology, None)]
     boxes += [
         Box(topic, topic, "topic", _width_of(topic, "topic"), _BOX_HEIGHT)
-        for topic in sorted(loose)
+        for topic in loose_topics(topology)
     ]
     return boxes
-
-
-def links_of(topology: Topology) -> list[tuple[str, str]]:
-    """Lines between boxes: edges that pass borders of collections are followed to their ends."""
-    following: dict[str, list[str]] = {}
-    owner: dict[str, str] = {}
-    into: set[str] = set()
-    for edge in topology.edges:
-        following.setdefault(edge.from_topic, []).append(edge.to_topic)
-        owner[edge.from_topic] = edge.from_unit or edge.from_topic
-        owner[edge.to_topic] = edge.to_unit or edge.to_topic
-        into.add(edge.to_topic)
-    borders = set(topology.collections)
-    links: dict[tuple[str, str], None] = {}
-    for start in following:
-        if owner[start] in borders and start in into:
-            continue
-        waiting, seen = [*following[start]], {start}
-        while waiting:
-            topic = waiting.pop(0)
-            if topic in seen:
-                continue
-            seen.add(topic)
-            passes_on = following.get(topic, []) if owner[topic] in borders else []
-            if passes_on:
-                waiting += passes_on
-            else:
-                links[owner[start], owner[topic]] = None
-    return list(links)
 
 
 def place_boxes(
@@ -189,44 +158,6 @@ def walk(boxes: Iterable[Box]) -> Iterator[Box]:
     for box in boxes:
         yield box
         yield from walk(box.inner)
-
-
-def units_by_flow(topology: Topology) -> list[UnitInfo]:
-    """Units, each after those that feed it; what is in a loop stands together."""
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from(topology.units)
-    graph.add_edges_from(
-        (a, b) for a, b in links_of(topology) if a in topology.units and b in topology.units
-    )
-    condensed = nx.condensation(graph)
-    place = {unit: index for index, unit in enumerate(topology.units)}
-    members = {
-        node: sorted(condensed.nodes[node]["members"], key=place.__getitem__) for node in condensed
-    }
-    ordered = nx.lexicographical_topological_sort(condensed, key=lambda n: place[members[n][0]])
-    return [topology.units[unit] for node in ordered for unit in members[node]]
-
-
-def processes_by_flow(topology: Topology) -> list[str]:
-    """Ids of the processes that run units: the one with the sources first, and so on."""
-    units = units_by_flow(topology)
-    return list(dict.fromkeys(one.process_id for one in units if one.process_id is not None))
-
-
-def children_of(topology: Topology, parent: str | None) -> list[str]:
-    """Addresses directly in a collection; what names an unknown collection is at the root."""
-    known = topology.collections
-    components: list[UnitInfo | CollectionInfo] = [*known.values(), *topology.units.values()]
-    return [
-        one.address
-        for one in components
-        if (one.collection if one.collection in known else None) == parent
-    ]
-
-
-def short_type(name: str) -> str:
-    bare = name.removeprefix("<class '").removesuffix("'>").partition("[")[0]
-    return bare.replace(":", ".").rpartition(".")[2]
 
 
 def _width_of(title: str, subtitle: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ezmsg_nb.picture_layout import processes_by_flow, units_by_flow
+from ezmsg_nb.graph_flow import processes_by_flow, units_by_flow
 from kernel_runtime.model import CollectionInfo, Port, Topology, UnitInfo
 
 

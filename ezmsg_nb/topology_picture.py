@@ -10,16 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from ezmsg_nb.picture_layout import (
-    Box,
-    boxes_of,
-    children_of,
-    links_of,
-    place_boxes,
-    processes_by_flow,
-    short_type,
-    walk,
-)
+from ezmsg_nb.graph_flow import children_of, links_of, processes_by_flow, short_type
+from ezmsg_nb.picture_layout import Box, boxes_of, place_boxes, walk
 from kernel_runtime.model import Topology
 
 _ROW_WIDTH: Final = 980.0

@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import anywidget
+import networkx as nx
 import numpy as np
 import traitlets
 
 from ezmsg_nb.front_end import PROTOCOL, bundle
 from ezmsg_nb.outbox import Outbox
 from ezmsg_nb.topology_encoding import encode_topology, rate_topics
+from ezmsg_nb.topology_export import to_dot, to_mermaid, to_networkx
 from ezmsg_nb.topology_picture import topology_svg, topology_text
 from kernel_runtime.model import Topology
 
@@ -138,6 +140,18 @@ class TopologyWidget(anywidget.AnyWidget):
         """A static picture of the graph, as a whole SVG document."""
         return topology_svg(self._shown or Topology())
 
+    def mermaid(self) -> str:
+        """The graph as a Mermaid flowchart."""
+        return to_mermaid(self._shown or Topology())
+
+    def dot(self) -> str:
+        """The graph as a description for Graphviz."""
+        return to_dot(self._shown or Topology())
+
+    def to_networkx(self) -> nx.MultiDiGraph[str]:
+        """The graph for analysis: units and loose topics as nodes, streams as edges."""
+        return to_networkx(self._shown or Topology())
+
     def close(self) -> None:
         with self._lock:
             self._is_closed = True
@@ -165,6 +179,7 @@ class TopologyWidget(anywidget.AnyWidget):
         return {
             **data,
             "text/plain": topology_text(shown),
+            "text/vnd.mermaid": to_mermaid(shown),
             "image/svg+xml": picture,
             "text/html": f'<div style="max-width:100%;overflow:auto">{picture}</div>',
         }, metadata

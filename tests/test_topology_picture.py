@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from sample_topology import chain, demo_topology, topology, unit
 
-from ezmsg_nb.picture_layout import processes_by_flow
+from ezmsg_nb.graph_flow import processes_by_flow
 from ezmsg_nb.topology_picture import topology_svg, topology_text
 from kernel_runtime.model import CollectionInfo, Topology
 

@@ -323,6 +323,7 @@ def test_display_has_a_live_view_a_picture_and_text(widget: TopologyWidget) -> N
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
     assert data["image/svg+xml"].startswith("<svg")
     assert data["image/svg+xml"] in data["text/html"]
+    assert data["text/vnd.mermaid"] == widget.mermaid()
     assert "LP (ButterworthFilter)" in data["text/plain"]
     assert repr(widget) == "TopologyWidget(10 units, 11 edges, 3 processes)"
 
