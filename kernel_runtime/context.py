@@ -212,7 +212,11 @@ class KernelGraphContext(GraphSession):
 
     @on_owning_loop
     async def pause(self) -> None:
-        """Pause every publisher of the graph."""
+        """Pause every publisher of the graph.
+
+        An edit of a setting waits as well, and with it all that its process is asked: resume
+        first.
+        """
         await self._single_command(Command.PAUSE, answered=False)
 
     @on_owning_loop
@@ -222,7 +226,7 @@ class KernelGraphContext(GraphSession):
 
     @on_owning_loop
     async def sync(self, timeout: float | None = None) -> None:
-        """Wait until every publisher has settled.
+        """Pause every publisher, and wait until none has anything under way; `resume` after.
 
         While a unit process is stopped this holds the server's lock, so that other clients
         wait too; don't call it on a graph that others use.
@@ -390,7 +394,11 @@ class KernelGraphContext(GraphSession):
         response = await self._processes.request(unit, operation, None, payload_obj, timeout)
         return self._processes.payload(response, expected, unit, operation.value)
 
-    def decode_process_payload(self, response: ProcessControlResponse, expected_type: type[T]) -> T:
+    def decode_process_payload(
+        self,
+        response: ProcessControlResponse,
+        expected_type: type[T] = object,  # type: ignore[assignment]
+    ) -> T:
         """The payload of a response, decoded without running anything of it.
 
         Raises

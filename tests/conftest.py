@@ -52,3 +52,11 @@ def running_graph(graph_server: GraphServerProcess, tmp_path: Path) -> Iterator[
     """SOURCE -> GAIN -> SINK in three processes, started by a script, messages flowing."""
     with running_pipeline(graph_server, tmp_path) as graph:
         yield graph
+
+
+@pytest.fixture(scope="module")
+def shared_graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGraph]:
+    """The same pipeline, one for all tests of a module that leave it as it was."""
+    folder = tmp_path_factory.mktemp("shared_graph")
+    with graph_server_process(folder) as server, running_pipeline(server, folder) as graph:
+        yield graph

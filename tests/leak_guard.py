@@ -158,7 +158,8 @@ class LeakGuard:
         lines += [f"port {port}, on which the test process still listens" for port in sorted(ports)]
         segments = shared_memory_segments() - self.segments
         if segments:
-            segments -= _mapped_by_others()
+            # A graph that was there before may make itself another buffer at any time.
+            segments -= _mapped_by_others().union(*(segments_of(p.pid) for p in self.processes))
         lines += [f"shared memory {SHARED_MEMORY}/{name}" for name in sorted(segments)]
         threads = running_threads() - self.threads
         lines += [

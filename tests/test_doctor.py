@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import psutil
 import pytest
 from ezmsg.core.graphmeta import GraphMetadata
 from real_graphs import GraphServerProcess, RunningGraph, wait_for
+from stopping import stopped
 
 from ezmsg_nb.__main__ import main
 from kernel_runtime import AddressCollisionError, KernelGraphContext, shared_memory
@@ -29,23 +31,18 @@ def no_shared_memory_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_a_healthy_graph_is_well(
-    running_graph: RunningGraph, capsys: pytest.CaptureFixture[str]
+    shared_graph: RunningGraph, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = await examine(running_graph.address)
+    report = await examine(shared_graph.address)
     assert report.is_well
-    assert {one.pid for one in report.processes if one.units} == set(running_graph.pids)
+    assert {one.pid for one in report.processes if one.units} == set(shared_graph.pids)
     (session,) = report.sessions
-    assert set(running_graph.units) <= set(session.components)
-
-
-def test_the_command_says_so(
-    running_graph: RunningGraph, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["doctor", running_graph.address]) == 0
+    assert set(shared_graph.units) <= set(session.components)
+    assert await asyncio.to_thread(main, ["doctor", shared_graph.address]) == 0
     said = capsys.readouterr().out
-    assert f"{running_graph.address}: reachable" in said
+    assert f"{shared_graph.address}: reachable" in said
     assert "All is well." in said
-    for pid in running_graph.pids:
+    for pid in shared_graph.pids:
         assert f"pid {pid} on" in said
 
 
@@ -56,20 +53,17 @@ def test_nothing_at_the_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no port" in capsys.readouterr().err
 
 
-async def test_a_stopped_process_is_named_with_what_to_do(running_graph: RunningGraph) -> None:
-    stopped = running_graph.pids[1]
-    os.kill(stopped, signal.SIGSTOP)
-    try:
-        report = await examine(running_graph.address)
-    finally:
-        os.kill(stopped, signal.SIGCONT)
+async def test_a_stopped_process_is_named_with_what_to_do(shared_graph: RunningGraph) -> None:
+    pid = shared_graph.pids[1]
+    with stopped(pid):
+        report = await examine(shared_graph.address)
     (found,) = [process for process in report.processes if not process.is_well]
-    assert (found.pid, found.stopped, found.orphan) == (stopped, True, False)
-    assert f"kill -CONT {stopped}" in found.advice
+    assert (found.pid, found.stopped, found.orphan) == (pid, True, False)
+    assert f"kill -CONT {pid}" in found.advice
 
 
 async def test_17_orphans_are_named_and_ended_on_request(
-    running_graph: RunningGraph, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    running_graph: RunningGraph, capsys: pytest.CaptureFixture[str]
 ) -> None:
     units = running_graph.pids[1:]
     assert not any(is_orphan(pid) for pid in running_graph.pids)
@@ -85,15 +79,13 @@ async def test_17_orphans_are_named_and_ended_on_request(
         again = GraphMetadata(1, None, {"GAIN": metadata.components["GAIN"]})
         with pytest.raises(AddressCollisionError, match=r"'GAIN' is registered .*still runs"):
             await context.register_metadata(again)
-        # In a process of its own: it asks on standard input, and runs a loop of its own.
-        doctor = [sys.executable, "-m", "ezmsg_nb", "doctor", running_graph.address]
-        refused = subprocess.run(
-            [*doctor, "--end-orphans"], capture_output=True, text=True, stdin=subprocess.DEVNULL
-        )
-        assert "--yes" in refused.stderr
+        doctor = ["doctor", running_graph.address, "--end-orphans"]
+        assert await asyncio.to_thread(main, doctor) == 1
+        assert "--yes" in capsys.readouterr().err
         assert all(psutil.pid_exists(pid) for pid in units)
-        done = subprocess.run([*doctor, "--end-orphans", "--yes"], capture_output=True, text=True)
-        assert all(f"pid {pid}: " in done.stdout for pid in units), done.stdout
+        assert await asyncio.to_thread(main, [*doctor, "--yes"]) == 0
+        said = capsys.readouterr().out
+        assert all(f"pid {pid}: " in said for pid in units), said
         wait_for(lambda: not any(is_orphan(pid) for pid in units), "the end of the orphans")
         deadline = time.monotonic() + 5
         while True:

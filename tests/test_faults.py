@@ -21,6 +21,7 @@ from ezmsg.core.graphmeta import (
 )
 from ezmsg.core.netprotocol import Command
 from real_graphs import GraphServerProcess, RunningGraph
+from stopping import stop
 
 from kernel_runtime import (
     ConnectionLostError,
@@ -57,7 +58,7 @@ async def pid_of(context: KernelGraphContext, unit: str) -> int:
 async def test_1_server_killed_with_a_request_in_flight(
     context: KernelGraphContext, running_graph: RunningGraph
 ) -> None:
-    os.kill(await pid_of(context, "GAIN"), signal.SIGSTOP)
+    stop(await pid_of(context, "GAIN"))
     asked = asyncio.create_task(context.process_ping("GAIN", timeout=10.0))
     await asyncio.sleep(0.05)
     running_graph.server.kill()
@@ -139,7 +140,7 @@ async def test_4_a_half_sent_command_of_another_client(
 
 async def test_5_a_stopped_process_delays_no_other(context: KernelGraphContext) -> None:
     stopped = await pid_of(context, "GAIN")
-    os.kill(stopped, signal.SIGSTOP)
+    stop(stopped)
     try:
         hanging = asyncio.create_task(context.process_ping("GAIN", timeout=1.0))
         await asyncio.sleep(0.05)
