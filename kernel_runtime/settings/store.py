@@ -15,6 +15,7 @@ from ezmsg.core.graphmeta import SettingsChangedEvent, SettingsSnapshotValue
 from .verdict import Verdict, verdict_of
 
 HISTORY_LENGTH = 10_000
+EXPECTED_AT_MOST = 20
 
 ChangeSource = Literal["this kernel", "elsewhere", "initial"]
 
@@ -158,7 +159,10 @@ class SettingsStore:
             if structured == patched:
                 self._relabel(seq)
                 return
-        self._own_expected.setdefault(unit, []).append(patched)
+        expected = self._own_expected.setdefault(unit, [])
+        expected.append(patched)
+        # One whose event never comes must not stay for ever.
+        del expected[:-EXPECTED_AT_MOST]
 
     def _relabel(self, seq: int) -> None:
         with self._lock:
