@@ -16,6 +16,7 @@ import pandas as pd
 from kernel_runtime.errors import GraphError
 from kernel_runtime.host import LogRecord
 from kernel_runtime.model import Topology, UnitInfo
+from kernel_runtime.profiling.process_load import ProcessLoad
 from kernel_runtime.profiling.rates import EndpointRate
 from kernel_runtime.settings.store import SettingsChange, same_value
 from kernel_runtime.topology_history import TopologyChange
@@ -128,6 +129,7 @@ def profile_frame(
     topology: Topology,
     rates: Mapping[str, EndpointRate],
     failures: Mapping[str, GraphError],
+    loads: Mapping[str, ProcessLoad] | None = None,
 ) -> pd.DataFrame:
     """One row an endpoint, and one for each process that did not answer.
 
@@ -138,8 +140,9 @@ def profile_frame(
         ``process_id``, ``pid``, ``host``, ``messages_total`` (since the endpoint was made),
         ``messages`` and ``rate_hz`` (in the last ``window_s`` seconds of our clock; missing
         where the endpoint is newer), ``inflight`` and ``num_buffers`` (publishers),
-        ``channel`` (subscribers: "LOCAL", "SHM", "TCP"), ``reason`` (why a process has no
-        counts, empty otherwise; such a row's index is ``"process:<id>"``).
+        ``channel`` (subscribers: "LOCAL", "SHM", "TCP"), ``process_cpu_percent`` (of one CPU)
+        and ``process_memory_mb`` (of processes on this host, NaN else), ``reason`` (why a
+        process has no counts, empty otherwise; such a row's index is ``"process:<id>"``).
     """
     unit_of_topic: dict[str, UnitInfo] = {
         port.topic: unit for unit in topology.units.values() for port in unit.ports
@@ -149,6 +152,7 @@ def profile_frame(
         count = rate.count
         process = topology.processes.get(count.process_id)
         unit = unit_of_topic.get(count.topic)
+        load = loads.get(count.process_id) if loads is not None else None
         rows.append(
             {
                 "endpoint_id": endpoint_id,
@@ -165,6 +169,8 @@ def profile_frame(
                 "inflight": count.inflight,
                 "num_buffers": count.num_buffers,
                 "channel": count.channel,
+                "process_cpu_percent": None if load is None else 100.0 * load.cpu,
+                "process_memory_mb": None if load is None else load.rss_bytes / 1e6,
                 "reason": "",
             }
         )
@@ -199,6 +205,8 @@ _PROFILE_DTYPES: dict[str, Any] = {
     "inflight": "Int64",
     "num_buffers": "Int64",
     "channel": "category",
+    "process_cpu_percent": "float64",
+    "process_memory_mb": "float64",
     "reason": object,
 }
 

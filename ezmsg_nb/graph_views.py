@@ -18,6 +18,7 @@ from kernel_runtime.settings.store import ReportedSettings
 
 from .form_fields import FormSection
 from .frames import units_frame
+from .profile_view import ProfileView
 from .settings_form import SettingsForm
 from .topology_widget import TopologyWidget, UnitState
 from .topology_with_settings import TopologyWithSettings
@@ -47,6 +48,7 @@ class GraphViews:
         self._lock = threading.Lock()
         self._pictures: list[TopologyWidget] = []
         self._forms: list[SettingsForm] = []
+        self._profiles: list[ProfileView] = []
         self._exits: dict[str, str] = {}
         self._own_picture: TopologyWidget | None = None
         self.follow(follower)
@@ -95,6 +97,15 @@ class GraphViews:
         widget.observe(self._count_watchers, "watching")
         self._show_status_in(widget)
         widget.show_unit_states(self._unit_states())
+        return widget
+
+    def profile(self, **options: Any) -> ProfileView:
+        """A new live table of all endpoints."""
+        widget = ProfileView(self._follower.topology, **options)
+        with self._lock:
+            self._profiles.append(widget)
+        widget.observe(self._count_watchers, "watching")
+        self._show_status_in(widget)
         return widget
 
     def form(self, unit: str | None = None) -> SettingsForm:
@@ -156,6 +167,8 @@ class GraphViews:
     def _show_topology(self, topology: Topology) -> None:
         for widget in self._all_pictures():
             widget.show_topology(topology)
+        for profile in self._all_profiles():
+            profile.show_topology(topology)
 
     def _unit_states(self) -> dict[str, tuple[UnitState, str]]:
         with self._lock:
@@ -175,13 +188,20 @@ class GraphViews:
     def _show_rates(self, measured: Measured) -> None:
         for widget in self._all_pictures():
             widget.show_rates(measured.topics)
+        for profile in self._all_profiles():
+            profile.show_measured(measured)
+
+    def _all_profiles(self) -> list[ProfileView]:
+        with self._lock:
+            self._profiles = [widget for widget in self._profiles if widget.comm is not None]
+            return list(self._profiles)
 
     def show_status(self, _status: Status | None = None) -> None:
         """Say in every widget how the connection to the graph is."""
-        for widget in (*self._all_pictures(), *self._all_forms()):
+        for widget in (*self._all_pictures(), *self._all_forms(), *self._all_profiles()):
             self._show_status_in(widget)
 
-    def _show_status_in(self, widget: TopologyWidget | SettingsForm) -> None:
+    def _show_status_in(self, widget: TopologyWidget | SettingsForm | ProfileView) -> None:
         graph = self._graph
         widget.show_status("lost" if graph.is_lost else graph.status, graph.status_text)
 
@@ -191,7 +211,8 @@ class GraphViews:
                 form.set_value(unit, state.structured)
 
     def _count_watchers(self, _change: object) -> None:
-        watching = sum(bool(widget.watching) for widget in self._all_pictures())
+        shown = (*self._all_pictures(), *self._all_profiles())
+        watching = sum(bool(widget.watching) for widget in shown)
         self._loop.loop.call_soon_threadsafe(self._follower.watch, watching)
 
     # -- edits from a form ----------------------------------------------------------------------

@@ -23,6 +23,7 @@ from kernel_runtime.follower import GraphFollower
 from kernel_runtime.host import GraphHost, ProcessExit
 from kernel_runtime.host.definition import GraphDefinition
 from kernel_runtime.model import UnitInfo
+from kernel_runtime.profiling.process_load import LoadSample, loads_between, sample_loads
 from kernel_runtime.profiling.rates import Counts, count_messages, rates_between
 from kernel_runtime.server_link import Status
 from kernel_runtime.settings.edits import SettingsEditor
@@ -39,6 +40,7 @@ from .frames import (
 from .graph_settings import GraphSettings
 from .graph_traces import GraphTraces
 from .graph_views import GraphViews
+from .profile_view import ProfileView
 from .restart import RestartPlan, open_follower
 from .settings_sweep import sweep
 from .trace import DEFAULT_MAX_SAMPLES, Trace
@@ -77,6 +79,7 @@ class LiveGraph:
         self._end_reason = ""
         self._exits: list[ProcessExit] = []
         self._baseline: Counts | None = None
+        self._loads: Mapping[str, LoadSample] = {}
         self._lock = threading.Lock()
         context = follower.context
         self._settings = GraphSettings(
@@ -183,6 +186,10 @@ class LiveGraph:
             raise ValueError(f"seconds must be positive, not {seconds!r}")
         window_s = seconds if seconds is not None else DEFAULT_PROFILE_S
         return self._run_within(self._profile(seconds), window_s + CALL_TIMEOUT_S)
+
+    def profile_view(self, **options: Any) -> ProfileView:
+        """All endpoints as a live table (`ProfileView`): rates, backpressure, processes."""
+        return self._views.profile(**options)
 
     def trace(
         self,
@@ -441,11 +448,15 @@ class LiveGraph:
         if before is not None and before.age_s > OLDEST_BASELINE_S:
             before = None
         if before is None:
+            self._loads = sample_loads(self._follower.topology.processes.values())
             before = await count_messages(self.aio, await self.aio.snapshot())
             await asyncio.sleep(DEFAULT_PROFILE_S if seconds is None else seconds)
         await self._follower.refresh()
         after = self._baseline = await count_messages(self.aio, await self.aio.snapshot())
-        return profile_frame(self._follower.topology, rates_between(before, after), after.failures)
+        topology = self._follower.topology
+        loads_before, self._loads = self._loads, sample_loads(topology.processes.values())
+        loads = loads_between(loads_before, self._loads)
+        return profile_frame(topology, rates_between(before, after), after.failures, loads)
 
     async def _update_setting(self, unit: str, path: str, value: object, timeout: float) -> Any:
         return await self.aio.update_setting(unit, path, value, timeout=timeout)
