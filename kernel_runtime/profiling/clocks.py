@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import GraphError
 from ..model import ProcessInfo
@@ -50,7 +50,7 @@ class ProcessClock:
     @property
     def key(self) -> str:
         """Equal for processes whose times can be compared without an error."""
-        return "here" if self.shared else str(self.host or self.process_id)
+        return "here" if self.shared else f"{self.host or self.process_id} {self.offset_ns}"
 
 
 def wall_offset_ns() -> int:
@@ -109,7 +109,27 @@ async def measure_clocks(
             clocks[process.process_id] = answer
         else:
             failures[process.process_id] = answer
-    return clocks, failures
+    return _one_a_host(clocks), failures
+
+
+def _one_a_host(clocks: dict[str, ProcessClock]) -> dict[str, ProcessClock]:
+    """Let processes of another host share the best round trip's offset, where theirs agree."""
+    best: dict[str, ProcessClock] = {}
+    for clock in clocks.values():
+        known = best.get(clock.host or "")
+        if not clock.shared and (known is None or clock.error_ns < known.error_ns):
+            best[clock.host or ""] = clock
+    found = {}
+    for process_id, clock in clocks.items():
+        other = best.get(clock.host or "")
+        if (
+            not clock.shared
+            and other is not None
+            and abs(clock.offset_ns - other.offset_ns) <= clock.error_ns + other.error_ns
+        ):
+            clock = replace(clock, offset_ns=other.offset_ns, error_ns=other.error_ns)
+        found[process_id] = clock
+    return found
 
 
 def clock_error_ns(
