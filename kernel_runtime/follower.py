@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ezmsg.core.graphmeta import GraphSnapshot
+from ezmsg.core.graphmeta import GraphSnapshot, SettingsChangedEvent
 
 from .context import KernelGraphContext
 from .errors import ClosedError, GraphError
@@ -82,12 +82,17 @@ class GraphFollower:
     async def start(self) -> None:
         """Read the graph once, and follow it from there."""
         await self.refresh()
+        # Before anybody edits: an old event that comes late must not pass for a new report.
+        events = await self.context.settings_events()
+        for event in events:
+            self._record(event)
         self.settings.take_snapshot(await self.context.settings_snapshot())
         self.context.on_status(self._take_status)
+        last_seq = events[-1].seq if events else 0
         self._tasks = [
             asyncio.create_task(self._keep_refreshed(), name="follow-refresh"),
             asyncio.create_task(self._follow_topology(), name="follow-topology"),
-            asyncio.create_task(self._follow_settings(), name="follow-settings"),
+            asyncio.create_task(self._follow_settings(last_seq), name="follow-settings"),
             asyncio.create_task(self._follow_rates(), name="follow-rates"),
         ]
 
@@ -193,19 +198,21 @@ class GraphFollower:
                 self._ran_in.clear()
             self._stale.set()
 
-    async def _follow_settings(self) -> None:
-        async for event in self.context.subscribe_settings_events():
+    def _record(self, event: SettingsChangedEvent) -> None:
+        try:
+            self.settings.record(event)
+        except RecursionError:
+            self._notes.append(
+                f"A settings value of {event.component_address} is nested too deeply to be shown."
+            )
+
+    async def _follow_settings(self, after_seq: int) -> None:
+        async for event in self.context.subscribe_settings_events(after_seq=after_seq):
             if isinstance(event, Resynced):
                 self._settings_stale = True
                 self._stale.set()
                 continue
-            try:
-                self.settings.record(event)
-            except RecursionError:
-                self._notes.append(
-                    f"A settings value of {event.component_address} is nested too deeply to be "
-                    f"shown."
-                )
+            self._record(event)
             if event.event_type.value == "INITIAL_SETTINGS":
                 # Metadata is registered without a topology event.
                 self._stale.set()

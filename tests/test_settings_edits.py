@@ -184,3 +184,10 @@ async def test_fields_together_are_all_refused_with_one(hosted: GraphFollower) -
         await editor.edit("GAIN", {"gain": 9.0, "no_such": 1})
     assert (await held_by(hosted, "GAIN"))["gain"] == 1.0
     assert not editor_of(hosted, hosted=False).combines
+
+
+async def test_an_edit_to_what_it_was_registered_with_is_applied_too(hosted: GraphFollower) -> None:
+    editor = editor_of(hosted, hosted=True)
+    assert hosted.settings.initial("GAIN") == {"gain": 1.0, "delay_s": 0.0}
+    assert await editor.edit("GAIN", {"gain": 1.0}) == {"gain": EditOutcome("applied", 1.0)}
+    assert (await held_by(hosted, "GAIN"))["received"] == 1
