@@ -26,3 +26,9 @@ class Gain(ez.Unit):
 
 def gain() -> dict[str, Any]:
     return {"components": {"GAIN": Gain(GainSettings())}}
+
+
+def gains() -> dict[str, Any]:
+    """Nine units, each in a process of its own."""
+    units = {f"GAIN{number}": Gain(GainSettings()) for number in range(9)}
+    return {"components": units, "process_components": tuple(units.values())}

@@ -40,7 +40,7 @@ class GraphSession(ServerLink):
         super().__init__(*args, **kwargs)
         self._edges: set[tuple[str, str]] = set()
         self._metadata: GraphMetadata | None = None
-        self._seen_ids: set[str] = set()
+        self._seen_ids: tuple[object, ...] = ()
 
     async def _read_snapshot(self) -> GraphSnapshot:
         snapshot = await self.read(Command.SESSION_SNAPSHOT, expected=GraphSnapshot)
@@ -56,7 +56,7 @@ class GraphSession(ServerLink):
 
     def _remember(self, snapshot: GraphSnapshot) -> None:
         """Take note of ids that only this server can have given."""
-        self._seen_ids = _ids(snapshot)
+        self._seen_ids = (*snapshot.sessions, *snapshot.processes)
 
     @on_owning_loop
     async def connect(self, from_topic: str, to_topic: str) -> None:
@@ -128,8 +128,9 @@ class GraphSession(ServerLink):
 
     async def _is_server_of(self, former: str) -> bool:
         """Whether the server that answers now is the one that gave us our former session."""
-        now = _ids(await self._read_snapshot())
-        if former in now or self._seen_ids & now:
+        now = await self._read_snapshot()
+        ids = {*now.sessions, *now.processes}
+        if former in ids or not ids.isdisjoint(self._seen_ids):
             return True
         if self._metadata is not None and self._metadata.components:
             events = await self.read(
@@ -190,7 +191,3 @@ class GraphSession(ServerLink):
             f"Another GraphServer answers at {self._address} now. What this kernel had "
             f"registered with the former is lost with it: {', '.join(lost)}."
         )
-
-
-def _ids(snapshot: GraphSnapshot) -> set[str]:
-    return {*snapshot.sessions, *(str(one.process_id) for one in snapshot.processes.values())}

@@ -156,9 +156,12 @@ def _restore_stand_in(
 def _sealed_constructor(real: type[Any]) -> type:
     """A class that builds bare instances of `real`, and can't be changed itself."""
     if issubclass(real, tuple):
+        make, width = tuple.__new__, len(getattr(real, "_fields", ()))
 
         def new(_cls: type, *args: object) -> object:
-            return cast(Callable[..., object], real)(*args)
+            if len(args) != width:
+                raise pickle.UnpicklingError(f"a {real.__name__} is made of {len(args)} values")
+            return make(real, args)
 
         return _Sealed(real.__name__, (), {"__new__": new})
     # A partial of a builtin runs at C speed; object.__new__ ignores the extra class argument
@@ -266,6 +269,15 @@ _WORTH_REMEMBERING = 4096
 _REMEMBERED_BYTES = 8 * 1024 * 1024
 
 
+def _framed(payload: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
+    """The same pickle as one frame: outside of one each opcode is a call of read()."""
+    start = 2 if payload[:1] == b"\x80" else 0
+    if payload[start : start + 1] == b"\x95":
+        return payload
+    size = (len(payload) - start).to_bytes(8, "little")
+    return b"".join((payload[:start], b"\x95", size, payload[start:]))
+
+
 class SafeUnpickler(pickle.Unpickler):
     """Unpickler of one message; builds what the allow-list names and stand-ins for the rest."""
 
@@ -274,7 +286,7 @@ class SafeUnpickler(pickle.Unpickler):
         payload: bytes | bytearray | memoryview,
         replacements: dict[tuple[str, str], Any] | None = None,
     ) -> None:
-        super().__init__(io.BytesIO(payload))
+        super().__init__(io.BytesIO(_framed(payload)))
         self._known = dict(replacements) if replacements else {}
         self._foreign = 0
         self._budget = _Budget(len(payload))

@@ -22,6 +22,8 @@ from ezmsg.core.graphmeta import GraphMetadata, GraphSnapshot, SnapshotProcess, 
 _OPEN = (graphmeta.SettingsSchemaMetadata,)
 """Classes that grow from version to version; whoever reads them looks at each attribute."""
 
+_PROCESS_FIELDS = {field.name for field in dataclasses.fields(SnapshotProcess)}
+
 Check = Callable[[object], bool]
 
 
@@ -118,8 +120,9 @@ def repair_snapshot(snapshot: GraphSnapshot) -> None:
 
 
 def _keep(items: dict[Any, Any], wanted: Callable[[Any, Any], bool]) -> None:
-    for key in [key for key, item in items.items() if not wanted(key, item)]:
-        del items[key]
+    if not all(map(wanted, items, items.values())):
+        for key in [key for key, item in items.items() if not wanted(key, item)]:
+            del items[key]
 
 
 def _is_text(value: object) -> bool:
@@ -135,9 +138,8 @@ def _is_session(session: object) -> bool:
 
 
 def _is_process(process: object) -> bool:
-    return isinstance(process, SnapshotProcess) and all(
-        hasattr(process, name) for name in ("process_id", "pid", "host", "units")
-    )
+    # All fields are its own: a dataclass is read from its pickle without being initialised.
+    return isinstance(process, SnapshotProcess) and vars(process).keys() >= _PROCESS_FIELDS
 
 
 def readable_components(metadata: GraphMetadata | None) -> Iterator[tuple[str, Any]]:
