@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pprint
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,11 +10,13 @@ import pandas as pd
 
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.model import UnitInfo
+from kernel_runtime.settings.as_python import changes_as_python
 from kernel_runtime.settings.edits import EditOutcome, SettingsEditor
 from kernel_runtime.settings.known_fields import KnownFields
 from kernel_runtime.settings.presets import UnitPreset, read_preset, write_preset
-from kernel_runtime.settings.store import SettingsStore, same_value
+from kernel_runtime.settings.store import SettingsChange, SettingsStore, same_value
 from kernel_runtime.settings.transactions import SettingsTransactions
+from kernel_runtime.settings.undo import Transaction
 
 from .frames import settings_diff_frame, settings_frame, settings_history_frame
 from .unit_settings import UnitSettings
@@ -48,6 +49,8 @@ class GraphSettings(Mapping[str, UnitSettings]):
     ----------
     known
         Fields and values of the units.
+    undo_listeners
+        Called when there is something else to undo or redo.
     """
 
     def __init__(
@@ -66,13 +69,19 @@ class GraphSettings(Mapping[str, UnitSettings]):
         self._graph_name = graph_name
         self.make_form: Callable[[str | None], Any] | None = None
         self.run_sweep: Callable[..., pd.DataFrame] | None = None
+        self.undo_listeners: list[Callable[[], None]] = []
         self.follow(store, editor)
 
     def follow(self, store: SettingsStore, editor: SettingsEditor) -> None:
         """Be the settings of this graph, in the place of one that was there before."""
         self._store = store
         self.known = KnownFields(store, self._unit_info, use_classes=self._use_classes)
-        self._transactions = SettingsTransactions(self.known, editor)
+        self._transactions = SettingsTransactions(self.known, editor, self._undo_changed)
+        self._undo_changed()
+
+    def _undo_changed(self) -> None:
+        for listener in list(self.undo_listeners):
+            listener()
 
     def form(self, unit: str | None = None) -> Any:
         """Settings as a form (`SettingsForm`): of one unit, or of all of them."""
@@ -279,10 +288,35 @@ class GraphSettings(Mapping[str, UnitSettings]):
             }
         return settings_diff_frame(here, there)
 
-    def as_python(self) -> str:
-        """Code that makes the difference between the initial settings and those of now."""
+    @property
+    def combines(self) -> bool:
+        """Whether several fields of a unit are one published value."""
+        return self._transactions.combines
+
+    @property
+    def to_undo(self) -> Transaction:
+        """What `undo` would change."""
+        return self._transactions.to_undo
+
+    @property
+    def to_redo(self) -> Transaction:
+        """What `redo` would change."""
+        return self._transactions.to_redo
+
+    def changes(self) -> list[SettingsChange]:
+        """What `history` shows, oldest first."""
+        return self._store.history()
+
+    def as_python(self, units: Collection[str] | None = None) -> str:
+        """Code that makes the difference between the initial settings and those of now.
+
+        Parameters
+        ----------
+        units
+            Only these; all of them by default.
+        """
         changes = {}
-        for unit in self:
+        for unit in self if units is None else [unit for unit in self if unit in units]:
             initial, now = self.known.initial(unit), self.known.values_of(unit)
             changed = {
                 path: now[path]
@@ -291,7 +325,7 @@ class GraphSettings(Mapping[str, UnitSettings]):
             }
             if changed:
                 changes[unit] = changed
-        return f"g.settings.apply({pprint.pformat(changes, sort_dicts=False)})"
+        return changes_as_python(changes)
 
     def send(self, unit: str, path: str, value: object, timeout: float) -> EditOutcome:
         """Send a value that is checked already, and wait until it is reported or applied.
@@ -300,6 +334,16 @@ class GraphSettings(Mapping[str, UnitSettings]):
         """
         return self._blocking(
             self._transactions.edit(unit, path, value, timeout=timeout), timeout=timeout, edits=1
+        )
+
+    def send_all(
+        self, changes: Mapping[str, Mapping[str, object]], timeout: float
+    ) -> dict[str, dict[str, EditOutcome]]:
+        """`apply` for values that are checked already."""
+        return self._blocking(
+            self._transactions.apply_checked(changes, timeout=timeout),
+            timeout=timeout,
+            edits=sum(len(fields) for fields in changes.values()),
         )
 
     def _blocking(self, coroutine: Coroutine[Any, Any, T], *, timeout: float, edits: int) -> T:

@@ -89,6 +89,7 @@ class KnownFields:
             state.structured,
             settings_class=self.settings_class(unit),
             known_schemas=self.known_schemas(),
+            initial=self._store.initial(unit),
         )
 
     def known_schemas(self) -> dict[str, object]:

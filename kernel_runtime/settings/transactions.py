@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..errors import GraphError, SettingsRejectedError
 from .edits import EditOutcome, SettingsEditor
@@ -14,6 +14,10 @@ Changes = Mapping[str, Mapping[str, object]]
 Outcomes = dict[str, dict[str, EditOutcome]]
 
 
+class ChangedMeanwhileError(SettingsRejectedError):
+    """Somebody else changed a field since; nothing was sent, and forcing it overwrites."""
+
+
 class SettingsTransactions:
     """Applies changes of settings, remembers them, and takes them back.
 
@@ -23,12 +27,21 @@ class SettingsTransactions:
         Checks values, and knows those of now.
     editor
         Sends them.
+    on_change
+        Called when there is something else to undo or redo.
     """
 
-    def __init__(self, fields: KnownFields, editor: SettingsEditor) -> None:
+    def __init__(
+        self, fields: KnownFields, editor: SettingsEditor, on_change: Callable[[], None]
+    ) -> None:
         self._fields = fields
         self._editor = editor
-        self._log = UndoLog()
+        self._log = UndoLog(on_change)
+
+    @property
+    def combines(self) -> bool:
+        """Whether the fields of a unit are one published value."""
+        return self._editor.combines
 
     @property
     def to_undo(self) -> Transaction:
@@ -57,6 +70,10 @@ class SettingsTransactions:
         GraphError
             An edit failed; the ones before it were put back, and the error's notes say so.
         """
+        return await self.apply_checked(self._checked(changes), timeout=timeout)
+
+    async def apply_checked(self, changes: Changes, *, timeout: float) -> Outcomes:
+        """The same for values that are checked already."""
         outcomes, edits = await self._apply(changes, timeout)
         self._log.record(edits)
         return outcomes
@@ -92,11 +109,13 @@ class SettingsTransactions:
         self._log.moved_forward()
         return outcomes
 
-    async def _apply(self, changes: Changes, timeout: float) -> tuple[Outcomes, Transaction]:
-        checked = {
+    def _checked(self, changes: Changes) -> Changes:
+        return {
             unit: {path: self._fields.checked(unit, path, value) for path, value in fields.items()}
             for unit, fields in changes.items()
         }
+
+    async def _apply(self, checked: Changes, timeout: float) -> tuple[Outcomes, Transaction]:
         outcomes: Outcomes = {}
         done: list[FieldEdit] = []
         for unit, fields in checked.items():
@@ -116,9 +135,9 @@ class SettingsTransactions:
                 )
         return outcomes, tuple(done)
 
-    def _steps(self, fields: dict[str, object]) -> list[dict[str, object]]:
+    def _steps(self, fields: Mapping[str, object]) -> list[dict[str, object]]:
         if self._editor.combines:
-            return [fields] if fields else []
+            return [dict(fields)] if fields else []
         return [{path: value} for path, value in fields.items()]
 
     async def _put_back(self, done: list[FieldEdit], timeout: float) -> list[str]:
@@ -140,11 +159,11 @@ class SettingsTransactions:
             if not same_value(now, edit.before):
                 changed.append(f"{edit.unit}.{edit.field} is {now!r}, not {edit.before!r}")
         if changed and not force:
-            raise SettingsRejectedError(
+            raise ChangedMeanwhileError(
                 f"Changed by somebody else since: {'; '.join(changed)}. Nothing was undone or "
                 f"redone; force=True does it all the same."
             )
         changes: dict[str, dict[str, object]] = {}
         for edit in edits:
             changes.setdefault(edit.unit, {})[edit.field] = edit.after
-        return (await self._apply(changes, timeout))[0]
+        return (await self._apply(self._checked(changes), timeout))[0]

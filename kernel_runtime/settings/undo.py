@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +27,16 @@ Transaction = tuple[FieldEdit, ...]
 
 
 class UndoLog:
-    """Transactions that can be undone, and those that can be redone. Thread-safe."""
+    """Transactions that can be undone, and those that can be redone. Thread-safe.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    on_change
+        Called when there is something else to undo or redo.
+    """
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
         self._lock = threading.Lock()
         self._done: list[Transaction] = []
         self._undone: list[Transaction] = []
@@ -42,6 +50,7 @@ class UndoLog:
             self._done.append(changed)
             del self._done[:-UNDO_LENGTH]
             self._undone.clear()
+        self._on_change()
 
     def to_undo(self) -> Transaction | None:
         """What undoing would change: the last transaction, turned round."""
@@ -57,11 +66,13 @@ class UndoLog:
         """Note that the last transaction has been undone."""
         with self._lock:
             self._undone.append(self._done.pop())
+        self._on_change()
 
     def moved_forward(self) -> None:
         """Note that the last undone transaction has been redone."""
         with self._lock:
             self._done.append(self._undone.pop())
+        self._on_change()
 
 
 def _turned(edits: Transaction) -> Transaction:
