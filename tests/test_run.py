@@ -52,25 +52,38 @@ def test_cells_of_a_kernel_run_out_of_it(kernel: Kernel) -> None:
 
 def test_a_class_that_was_defined_again_is_used(kernel: Kernel) -> None:
     kernel.run(
-        "class Sink(ez.Unit):\n"
-        "    INPUT = ez.InputStream(Sample)\n"
+        "class Sink(ez.Unit):\n    INPUT = ez.InputStream(Sample)\n"
         "    @ez.subscriber(INPUT)\n"
         "    async def on_message(self, message: Sample) -> None:\n"
         "        print('the new one')\n"
     )
     assert run_and_stop(kernel, RUN + 'print(wait_for_line("SINK", "the new"))') == "the new one\n"
+    kernel.run(SOURCE)
 
 
-def test_two_versions_of_a_class_are_refused(kernel: Kernel) -> None:
-    kernel.run("old = Source()\nOldSample = Sample\n")
-    kernel.run(
-        "@dataclass\nclass Sample:\n    value: float\n    mode: Mode = Mode.REST\n"
-        "class Mixed(ez.Unit):\n    INPUT = ez.InputStream(Sample)\n"
+def test_units_made_before_their_class_was_defined_again_are_of_the_new_one(
+    kernel: Kernel,
+) -> None:
+    kernel.run("source, sink = Source(SourceSettings(rate_hz=50.0)), Sink()\n" + SOURCE)
+    text = run_and_stop(
+        kernel,
+        RUN.replace("source, sink = Source(), Sink()", "")
+        + "print(wait_for_line('SINK', 'own'), g.settings['SOURCE']['rate_hz'])",
     )
-    with pytest.raises(CellError, match="Two versions of class Sample are in use") as raised:
-        kernel.run("ezn.run(OLD=old, MIXED=Mixed())")
-    assert raised.value.name == "HostStartError"
-    kernel.run("Sample = OldSample; del Mixed")
+    assert text == "own class: True True 3.0 50.0\n"
+
+
+def test_a_class_that_descends_from_its_older_self(kernel: Kernel) -> None:
+    kernel.run("class Sink(Sink):\n    async def initialize(self) -> None: print('a descendant')\n")
+    said = "print(wait_for_line('SINK', 'desc'), wait_for_line('SINK', 'own'))"
+    assert run_and_stop(kernel, RUN + said) == "a descendant own class: True True 3.0\n"
+    kernel.run(SOURCE)
+
+
+def test_a_unit_with_a_constructor_is_not_made_anew_unasked(kernel: Kernel) -> None:
+    own = "class Own(ez.Unit):\n    def __init__(self, size):\n        super().__init__()\n"
+    with pytest.raises(CellError, match=r"OWN is still one of the old. Make a new one: OWN=Own"):
+        kernel.run(f"{own}own = Own(3)\n{own}ezn.run(OWN=own)")
 
 
 REFUSED = [
@@ -107,7 +120,7 @@ FAILURES = [
         "    async def initialize(self):\n        raise ValueError('no amplifier')\n"
         "ezn.run(FAILING=Failing())",
         "HostStartError",
-        "(unit FAILING): ValueError: no amplifier",
+        "raise ValueError('no amplifier')\nValueError: no amplifier",
     ),
     (
         "class Importing(ez.Unit):\n"

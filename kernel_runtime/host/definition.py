@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection as SizedIterable
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
+from typing import Any, TypeAlias, cast
 
 from ezmsg.core import Component, Unit
 from ezmsg.core.stream import Stream
 
 from ..errors import AddressCollisionError, HostStartError, SettingsRejectedError
+from .main_module import in_force, is_of_main
 from .packing import PackedGraph, pack_graph
 
 Connections: TypeAlias = Iterable[tuple[Stream | str | enum.Enum, Stream | str | enum.Enum]]
@@ -98,9 +99,10 @@ class GraphDefinition:
 
     def pack(self) -> PackedGraph:
         """As bytes for a host; errors as `kernel_runtime.host.packing.pack_graph`."""
-        located = _locate(self.components, self.root_name)
+        components = {name: _renewed(name, one) for name, one in self.components.items()}
+        located = _locate(components, self.root_name)
         arguments: dict[str, Any] = {
-            "components": dict(self.components),
+            "components": components,
             "connections": list(self.connections),
             "root_name": self.root_name,
             "force_single_process": self.force_single_process,
@@ -190,6 +192,63 @@ def _topic(end: object, topics: Mapping[int, str]) -> str:
         f"A connection has {end!r}, a {type(end).__name__}: give streams, such as SOURCE.OUTPUT, "
         f"or topics as text."
     )
+
+
+def _renewed(name: str, component: Component) -> Component:
+    """A component of the class that was defined in the place of its own, where one was."""
+    old, new = type(component), cast(type[Any], in_force(type(component)))
+    if new is old:
+        return component
+    if not issubclass(new, Component) or any("__init__" in vars(one) for one in _own(old, new)):
+        raise HostStartError(
+            f"{old.__name__} was defined again, and {name} is still one of the old. Make a new "
+            f"one: {name}={new.__name__}(...).",
+            unit=name,
+        )
+    settings = None
+    try:
+        if component._settings_applied:
+            settings = _carried_over(component.SETTINGS, new.__settings_type__)
+        renewed: Component = new(settings=settings)
+    except TypeError as error:
+        raise HostStartError(
+            f"{old.__name__} was defined again, and the settings of {name} do not fit it: "
+            f"{error}. Make a new one: {name}={new.__name__}(...).",
+            unit=name,
+        ) from error
+    return renewed
+
+
+def _own(*classes: type) -> Iterator[type]:
+    return (base for one in classes for base in one.__mro__ if is_of_main(base))
+
+
+def _carried_over(settings: Any, new: Any) -> Any:
+    """Settings of a new class with the values of the old, where these are not its defaults."""
+    if type(settings) is new:
+        return settings
+    known = {field.name for field in fields(new)}
+    return new(
+        **{
+            field.name: getattr(settings, field.name)
+            for field in fields(settings)
+            if field.name in known and not _is_default(field, getattr(settings, field.name))
+        }
+    )
+
+
+def _is_default(field: Field[Any], value: object) -> bool:
+    if field.default is not MISSING:
+        default = field.default
+    elif field.default_factory is not MISSING:
+        default = field.default_factory()
+    else:
+        return False
+    try:
+        return type(value) is type(default) and bool(value == default)
+    except (TypeError, ValueError):
+        # Arrays, which have no one answer.
+        return False
 
 
 def _check_settings(address: str, unit: Unit) -> None:

@@ -1,8 +1,9 @@
 """What was defined in a kernel's ``__main__``, standing in the ``__main__`` of another process.
 
-Classes and functions of cells travel by value once (`Definitions`), and stand under their own
-names in the host and in each unit process. All else refers to them by name, so that their
-instances are the same things for every process of the graph, and for the kernel.
+Classes and functions of cells travel by value once, and stand under their own names in the
+host and in each unit process. All else refers to them by name, so that their instances are
+the same things for every process of the graph, and for the kernel. Where a class was defined
+again in a cell, the name means the new one.
 """
 
 # cloudpickle has no types.
@@ -13,9 +14,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import io
+import linecache
 import pickle
 import sys
 import types
+from collections.abc import Iterable
 from typing import Any
 
 import cloudpickle
@@ -49,8 +52,32 @@ def is_of_main(value: object) -> bool:
     )
 
 
+def in_force(value: Any) -> Any:
+    """The class that stands in ``__main__`` under the name of this one; else the value."""
+    if isinstance(value, type) and is_of_main(value):
+        found = main_namespace().get(value.__qualname__)
+        if isinstance(found, type) and is_of_main(found):
+            return found
+    return value
+
+
+def inherited_from() -> set[int]:
+    """Ids of the classes that a class in ``__main__`` is, or descends from."""
+    found = [one for one in main_namespace().values() if isinstance(one, type) and is_of_main(one)]
+    return {id(base) for one in found for base in one.__mro__}
+
+
+def itself(value: object) -> object:
+    """The value; called where, in a pickle, one thing stands in the place of another."""
+    return value
+
+
 class DefinitionsPickler(cloudpickle.Pickler):
     """Classes and functions of ``__main__`` by value, with its namespace as their globals."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self._kept = inherited_from()
 
     def reducer_override(self, obj: Any) -> Any:
         sentinel = _DATACLASS_SENTINELS.get(type(obj))
@@ -58,6 +85,8 @@ class DefinitionsPickler(cloudpickle.Pickler):
             return dataclass_sentinel, (sentinel,)
         if obj is _NAMESPACE:
             return main_namespace, ()
+        if id(obj) not in self._kept and in_force(obj) is not obj:
+            return itself, (in_force(obj),)
         return super().reducer_override(obj)
 
     def _function_getnewargs(self, function: types.FunctionType) -> tuple[Any, ...]:
@@ -107,10 +136,14 @@ def by_reference(value: object, standing: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def by_value(value: object) -> bytes:
-    """Pickle a value with a `DefinitionsPickler`."""
+def pack_definitions(standing: dict[str, Any], files: Iterable[str]) -> bytes:
+    """Pack what shall stand in ``__main__``, and the text of the cells that it is from.
+
+    Tracebacks of the other process then show the lines.
+    """
+    sources = {name: "".join(linecache.getlines(name)) for name in files}
     buffer = io.BytesIO()
-    DefinitionsPickler(buffer).dump(value)
+    DefinitionsPickler(buffer).dump((standing, sources))
     return buffer.getvalue()
 
 
@@ -118,9 +151,12 @@ _standing_definitions: bytes | None = None
 
 
 def stand_in_main(definitions: bytes) -> None:
-    """Put definitions, as `by_value` pickled a dict of them, into this process' ``__main__``."""
+    """Put definitions, as `pack_definitions` made them, into this process' ``__main__``."""
     global _standing_definitions
-    main_namespace().update(pickle.loads(definitions))
+    standing, sources = pickle.loads(definitions)
+    main_namespace().update(standing)
+    for name, text in sources.items():
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     _standing_definitions = definitions
 
 

@@ -19,9 +19,9 @@ from ..errors import HostStartError
 from .main_module import (
     DefinitionsPickler,
     by_reference,
-    by_value,
     is_of_main,
     main_namespace,
+    pack_definitions,
 )
 
 _LIVE_BASES = {"traitlets.HasTraits", "LiveGraph", "GraphHost", "InteractiveShell"}
@@ -52,16 +52,14 @@ def pack_graph(arguments: Mapping[str, Any]) -> PackedGraph:
     Raises
     ------
     HostStartError
-        Something can't leave this process, or two versions of a class are in use; named.
+        Something can't leave this process; named.
     """
     recorder = _Recorder()
     try:
         recorder.dump(dict(arguments))
         standing = recorder.definitions()
-        definitions = by_value(standing)
+        definitions = pack_definitions(standing, recorder.files)
         return PackedGraph(definitions, by_reference(dict(arguments), standing))
-    except HostStartError:
-        raise
     except Exception as error:
         raise HostStartError(_cannot_travel(arguments, error)) from error
 
@@ -76,23 +74,19 @@ class _Recorder(DefinitionsPickler):
     def __init__(self) -> None:
         super().__init__(io.BytesIO())
         self._found: dict[str, dict[int, Any]] = {}
+        self.files: set[str] = set()
 
     def reducer_override(self, obj: Any) -> Any:
         if _is_live(obj):
             raise _CannotTravel(f"a {type(obj).__name__} lives in this kernel only")
         if is_of_main(obj) and obj.__qualname__.isidentifier():
             self._found.setdefault(obj.__qualname__, {})[id(obj)] = obj
+        if isinstance(obj, types.FunctionType) and is_of_main(obj):
+            self.files.add(obj.__code__.co_filename)
         return super().reducer_override(obj)
 
     def definitions(self) -> dict[str, Any]:
         """What was found, by name, and what annotations in quotes speak of."""
-        for name, found in self._found.items():
-            if len(found) > 1 and all(isinstance(one, type) for one in found.values()):
-                raise HostStartError(
-                    f"Two versions of class {name} are in use: it was defined again after "
-                    f"something else had taken the older one. Run the cells that use {name} "
-                    f"again, then this one."
-                )
         standing = {name: _newest(name, found) for name, found in self._found.items()}
         mentioned = {
             name: main_namespace()[name]
