@@ -232,7 +232,11 @@ class GraphServerProcess:
         return self._tree.output
 
     def send_signal(self, number: int) -> None:
-        os.kill(self._tree.pid, number)
+        """Send a signal; one that stops the process has done so when this returns."""
+        os.kill(self.pid, number)
+        if number == signal.SIGSTOP:
+            server = psutil.Process(self.pid)
+            wait_for(lambda: server.status() == psutil.STATUS_STOPPED, "the server to stand still")
 
     def kill(self) -> None:
         self._tree.kill()
