@@ -235,6 +235,21 @@ def test_a_graph_that_changes_all_the_time_stays_drawn(
         assert shown.pixels(root)["255,255,255"] > 5_000
 
 
+def test_a_large_graph_opens_readable_with_a_map_of_the_rest(
+    shown: TopologyPage, widget: TopologyWidget
+) -> None:
+    widget.show_topology(chain(600))
+    root = shown.show()
+    shown.until(lambda: root.get_attribute("data-units") == "600", "all units are known")
+    expect(root.locator(".ezn-minimap")).to_be_visible()
+    # Names are drawn: dark text on the cards.
+    assert shown.pixels(root).get("20,20,20", 0) > 20
+    root.get_by_role("button", name="Fit").click()
+    expect(root.locator(".ezn-minimap")).to_be_hidden()
+    shown.pump()
+    assert shown.pixels(root).get("255,255,255", 0) < 5_000, "boxes have their process' colour"
+
+
 def test_two_views_and_their_ends(shown: TopologyPage, widget: TopologyWidget) -> None:
     first, second = shown.show(), shown.show(width=500)
     assert shown.pixels(first)["255,255,255"] > 5_000

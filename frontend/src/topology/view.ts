@@ -74,6 +74,8 @@ export class TopologyView {
   #camera: camera.Camera = { x: 0, y: 0, scale: 1 };
   /** Whether the user has chosen what is in view; until then all is kept in view. */
   #moved = false;
+  /** Whether the user has asked for all in view, however small. */
+  #wantsAll = false;
   #laidOutAspect = 0;
   #hovered: string | null = null;
   #focused: string | null = null;
@@ -301,9 +303,13 @@ export class TopologyView {
     const anchor = this.#anchor();
     const { drawing, placed } = opened;
     this.#scene = buildScene(drawing, placed, this.#marks, this.#store.conditions);
-    const isFirst = this.#placedScene === null;
-    if (!this.#moved) this.#fitNow();
-    else if (anchor) {
+    if (!this.#moved) {
+      this.#fitNow();
+      if (!this.#wantsAll && !detailAt(this.#camera.scale).titles) {
+        // Too much for one view: the beginning, to be read; the minimap shows the rest.
+        this.#moveCamera({ x: -PADDING, y: -PADDING, scale: READABLE_SCALE });
+      }
+    } else if (anchor) {
       const now = this.#scene.boxes.get(anchor.id)?.rect;
       if (now) {
         this.#camera = {
@@ -312,10 +318,6 @@ export class TopologyView {
           y: this.#camera.y + now.y - anchor.y,
         };
       }
-    }
-    if (isFirst && !detailAt(this.#camera.scale).titles) {
-      // Too much for one view: the beginning, to be read; the minimap shows the rest.
-      this.#moveCamera({ x: -PADDING, y: -PADDING, scale: READABLE_SCALE });
     }
     this.#card.hidden = true;
     this.#motion.begin(this.#scene, performance.now(), !this.#stillness.matches && this.#visible);
@@ -367,6 +369,7 @@ export class TopologyView {
 
   #fit(): void {
     this.#moved = false;
+    this.#wantsAll = true;
     this.#fitNow();
     this.#redraw();
   }

@@ -20,13 +20,28 @@ export function paintCards(
   for (const one of frame.scene.ordered) {
     if (!intersects(one.rect, shown)) continue;
     context.globalAlpha = isLit(frame, one.box.id) ? 1 : DIMMED;
-    if (one.box.kind === "group") paintGroupTitle(context, frame, one, detail, fitter);
+    if (!detail.titles) paintBlock(context, frame, one);
+    else if (one.box.kind === "group") paintGroupTitle(context, frame, one, detail, fitter);
     else if (one.box.kind === "topic") paintTopic(context, frame, one, detail, fitter);
     else paintCard(context, frame, one, detail, fitter);
     paintPorts(context, frame, one);
   }
   context.globalAlpha = 1;
   if (detail.rates) paintRates(context, frame, detail, shown);
+}
+
+/** A box too small for a name: the colour of its process says most. */
+function paintBlock(context: CanvasRenderingContext2D, frame: Frame, one: SceneBox): void {
+  const { theme } = frame;
+  const { box, rect, condition } = one;
+  if (box.kind === "group") return;
+  context.fillStyle = css(mix(theme.card, one.marks[0]?.color ?? theme.muted, 0.5));
+  context.fillRect(rect.x, rect.y, rect.width, rect.height);
+  const { selected, hovered, focused, fresh } = frame;
+  const isPlain = condition.state === "ok" && !fresh.has(box.id);
+  if (isPlain && ![selected, hovered, focused].includes(box.id)) return;
+  outline(context, rect);
+  strokeBox(context, frame, one);
 }
 
 function paintCard(
@@ -59,10 +74,7 @@ function paintCard(
     context.shadowOffsetY = frame.pixelRatio;
   }
   outline(context, body);
-  // Without a name, the colour of its process says most.
-  const process = detail.titles ? undefined : one.marks[0]?.color;
-  const ground = process ? mix(theme.card, process, 0.5) : theme.card;
-  context.fillStyle = css(state === "dead" ? mix(theme.card, theme.danger, 0.12) : ground);
+  context.fillStyle = css(state === "dead" ? mix(theme.card, theme.danger, 0.1) : theme.card);
   context.fill();
   context.restore();
   context.save();

@@ -21,14 +21,14 @@ export function paintLines(context: CanvasRenderingContext2D, frame: Frame): voi
   const visible = scene.lines.filter((line) => intersects(line.bounds, shown));
   context.lineJoin = "round";
   context.lineCap = "butt";
-  for (const line of visible) {
-    const lit = isLineLit(frame, line);
-    context.globalAlpha = frame.lineAlpha * (lit ? 1 : DIMMED);
-    context.strokeStyle = css(lineColor(line, theme));
-    context.lineWidth = Math.max(1.25, 1.6 * camera.scale) * px;
-    trace(context, line.points);
-    context.stroke();
-    if (line.arrow && camera.scale > 0.3) paintArrow(context, line, theme);
+  context.lineWidth = Math.max(1.25, 1.6 * camera.scale) * px;
+  // Lines of a look are drawn at once: many small strokes cost much more than a large one.
+  for (const lines of alike(visible, (line) => `${line.color} ${isLineLit(frame, line)}`)) {
+    context.globalAlpha = frame.lineAlpha * (isLineLit(frame, lines[0]) ? 1 : DIMMED);
+    context.strokeStyle = css(lineColor(lines[0], theme));
+    strokeAll(context, lines);
+    context.fillStyle = css(lines[0].color ?? theme.muted);
+    if (camera.scale > 0.3) for (const line of lines) if (line.arrow) paintArrow(context, line);
   }
   if (camera.scale >= 0.22) paintDashes(context, frame, visible);
   context.globalAlpha = 1;
@@ -37,20 +37,41 @@ export function paintLines(context: CanvasRenderingContext2D, frame: Frame): voi
 function paintDashes(context: CanvasRenderingContext2D, frame: Frame, lines: SceneLine[]): void {
   const { scene, theme, camera } = frame;
   const px = 1 / camera.scale;
+  const speedOf = (line: SceneLine): number =>
+    Math.round(dashSpeed(rateOf(scene.graph, frame.rates, line.stretch.topic) ?? 0));
+  const live = lines.filter((line) => speedOf(line) > 0);
+  const look = (line: SceneLine): string =>
+    `${line.color} ${isLineLit(frame, line)} ${speedOf(line)}`;
   context.lineCap = "round";
-  for (const line of lines) {
-    const rate = rateOf(scene.graph, frame.rates, line.stretch.topic);
-    if (rate === undefined || rate <= 0) continue;
-    context.globalAlpha = frame.lineAlpha * (isLineLit(frame, line) ? 1 : DIMMED);
-    context.strokeStyle = css(line.color ?? theme.accent);
-    context.lineWidth = Math.max(1.8, 2.2 * camera.scale) * px;
-    context.setLineDash([5 * px, 11 * px]);
-    const offset = frame.moving ? frame.time * dashSpeed(rate) : 0;
+  context.lineWidth = Math.max(1.8, 2.2 * camera.scale) * px;
+  context.setLineDash([5 * px, 11 * px]);
+  for (const group of alike(live, look)) {
+    context.globalAlpha = frame.lineAlpha * (isLineLit(frame, group[0]) ? 1 : DIMMED);
+    context.strokeStyle = css(group[0].color ?? theme.accent);
+    const offset = frame.moving ? frame.time * speedOf(group[0]) : 0;
     context.lineDashOffset = -(offset % 16) * px;
-    trace(context, line.points);
-    context.stroke();
+    strokeAll(context, group);
   }
   context.setLineDash([]);
+}
+
+type Some = [SceneLine, ...SceneLine[]];
+
+function alike(lines: SceneLine[], look: (line: SceneLine) => string): Iterable<Some> {
+  const groups = new Map<string, Some>();
+  for (const line of lines) {
+    const key = look(line);
+    const group = groups.get(key);
+    if (group) group.push(line);
+    else groups.set(key, [line]);
+  }
+  return groups.values();
+}
+
+function strokeAll(context: CanvasRenderingContext2D, lines: SceneLine[]): void {
+  context.beginPath();
+  for (const line of lines) trace(context, line.points);
+  context.stroke();
 }
 
 function lineColor(line: SceneLine, theme: Theme): Rgb {
@@ -74,7 +95,6 @@ function paintGroup(context: CanvasRenderingContext2D, frame: Frame, one: SceneB
 function trace(context: CanvasRenderingContext2D, points: Point[]): void {
   const first = points[0];
   if (!first) return;
-  context.beginPath();
   context.moveTo(first.x, first.y);
   for (let i = 1; i < points.length; i++) {
     const [before, at, after] = [points[i - 1], points[i], points[i + 1]];
@@ -89,7 +109,7 @@ function trace(context: CanvasRenderingContext2D, points: Point[]): void {
   }
 }
 
-function paintArrow(context: CanvasRenderingContext2D, line: SceneLine, theme: Theme): void {
+function paintArrow(context: CanvasRenderingContext2D, line: SceneLine): void {
   const [before, end] = [line.points.at(-2), line.points.at(-1)];
   if (!before || !end) return;
   const right = end.x >= before.x ? 1 : -1;
@@ -99,6 +119,5 @@ function paintArrow(context: CanvasRenderingContext2D, line: SceneLine, theme: T
   context.lineTo(tip - right * 7, end.y - 3.6);
   context.lineTo(tip - right * 7, end.y + 3.6);
   context.closePath();
-  context.fillStyle = css(line.color ?? theme.muted);
   context.fill();
 }
