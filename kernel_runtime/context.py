@@ -103,6 +103,7 @@ class KernelGraphContext(GraphSession):
         self._processes = ProcessControl(
             str(self._address), self.open_connection, self._read_snapshot
         )
+        self._learned: bytes | None = None
         self._streams: set[SupervisedStream[Any]] = set()
         self._endpoints: set[Publisher | Subscriber] = set()
         self._settings_publishers: dict[str, Publisher] = {}
@@ -143,8 +144,10 @@ class KernelGraphContext(GraphSession):
     async def snapshot(self) -> GraphSnapshot:
         """Edges, owners, sessions with metadata, and processes, as they are now."""
         snapshot = await self._read_snapshot()
-        self._processes.learn(snapshot)
-        self._remember(snapshot)
+        if self._learned is not self._snapshot_payload:
+            self._processes.learn(snapshot)
+            self._remember(snapshot)
+            self._learned = self._snapshot_payload
         return snapshot
 
     @on_owning_loop

@@ -41,9 +41,24 @@ class GraphSession(ServerLink):
         self._edges: set[tuple[str, str]] = set()
         self._metadata: GraphMetadata | None = None
         self._seen_ids: tuple[object, ...] = ()
+        self._snapshot_payload = b""
+        # Pickled by us, of what was decoded safely: the one thing here that is unpickled.
+        self._snapshot_copy: bytes | None = None
 
     async def _read_snapshot(self) -> GraphSnapshot:
-        snapshot = await self.read(Command.SESSION_SNAPSHOT, expected=GraphSnapshot)
+        payload = await self.command(Command.SESSION_SNAPSHOT, framed=True)
+        if payload == self._snapshot_payload:
+            # A graph that stands still: its snapshot is copied, not examined again.
+            if self._snapshot_copy is None:
+                self._snapshot_copy = pickle.dumps(self._decoded_snapshot(payload))
+            copy: GraphSnapshot = pickle.loads(self._snapshot_copy)
+            return copy
+        snapshot = self._decoded_snapshot(payload)
+        self._snapshot_payload, self._snapshot_copy = payload, None
+        return snapshot
+
+    def _decoded_snapshot(self, payload: bytes) -> GraphSnapshot:
+        snapshot = self.decoded(payload, Command.SESSION_SNAPSHOT, GraphSnapshot)
         try:
             repair_snapshot(snapshot)
         except ValueError as error:

@@ -182,7 +182,8 @@ class _UUID(uuid.UUID):
             object.__setattr__(self, "int", number)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (uuid.UUID, (self.hex,))
+        # Travels on as a plain UUID, which anybody can read.
+        return (object.__new__, (uuid.UUID,), {"int": self.int})
 
 
 _UUID.__name__ = _UUID.__qualname__ = "UUID"
@@ -289,7 +290,8 @@ class SafeUnpickler(pickle.Unpickler):
         super().__init__(io.BytesIO(_framed(payload)))
         self._known = dict(replacements) if replacements else {}
         self._foreign = 0
-        self._budget = _Budget(len(payload))
+        self._size = len(payload)
+        self._budget: _Budget | None = None
 
     def find_class(self, module: str, name: str) -> Any:
         key = (module, name)
@@ -297,6 +299,7 @@ class SafeUnpickler(pickle.Unpickler):
         if found is None:
             found = ALLOWED.get(key)
         if found is None and key in _CONTAINERS:
+            self._budget = self._budget or _Budget(self._size)
             found = self._known[key] = self._budget.copying(_CONTAINERS[key])
         if found is None:
             self._foreign += 1
@@ -319,6 +322,9 @@ class _Scanned:
         self._last: bytes | None = None
 
     def check(self, payload: bytes | bytearray | memoryview) -> None:
+        if len(payload) < _WORTH_REMEMBERING and isinstance(payload, bytes):
+            check_opcodes(payload)
+            return
         last = self._last
         if last is not None and len(last) == len(payload) and last == payload:
             return

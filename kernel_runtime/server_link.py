@@ -238,7 +238,17 @@ class ServerLink:
         InvalidResponseError
             The answer is of another type.
         """
-        value = safe_pickle.decode(await self.command(command, *arguments, framed=True))
+        return self.decoded(await self.command(command, *arguments, framed=True), command, expected)
+
+    def decoded(self, payload: bytes, command: Command, expected: type[T]) -> T:
+        """The value of an answer.
+
+        Raises
+        ------
+        InvalidResponseError
+            It is of another type.
+        """
+        value = safe_pickle.decode(payload)
         if not isinstance(value, expected):
             raise InvalidResponseError(
                 f"The GraphServer at {self._address} answered {command.name} with a "

@@ -19,15 +19,11 @@ class _Response:
 
     def __init__(self, *, framed: bool) -> None:
         self._framed = framed
-        self._body: bytes | None = None
 
     async def read(self, connection: Connection) -> bytes:
-        if not self._framed:
-            return await connection.read_byte()
-        if self._body is None:
-            self._body = await connection.read_frame()
-        await connection.read_complete()
-        return self._body
+        if self._framed:
+            return await connection.read_response()
+        return await connection.read_byte()
 
 
 class Session:

@@ -48,6 +48,10 @@ def _check_for(hint: Any) -> Check:
         return lambda value: type(value) is hint
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
+        either = [_check_for(one) for one in arguments if one is not types.NoneType]
+        if len(either) == 1 and len(arguments) == 2 and types.NoneType in arguments:
+            known = either[0]
+            return lambda value: value is None or known(value)
         either = [_check_for(one) for one in arguments]
         return lambda value: any(check(value) for check in either)
     if hint in _OPEN:
@@ -74,10 +78,13 @@ def _dataclass_check(kind: Any) -> Check:
     missing = object()
 
     def check(value: object) -> bool:
-        return isinstance(value, kind) and all(
-            (found := getattr(value, name, missing)) is not missing and sound(found)
-            for name, sound in checks
-        )
+        if not isinstance(value, kind):
+            return False
+        for name, sound in checks:
+            found = getattr(value, name, missing)
+            if found is missing or not sound(found):
+                return False
+        return True
 
     return check
 

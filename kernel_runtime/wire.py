@@ -178,11 +178,15 @@ class Connection:
             )
         return size
 
-    async def read_complete(self) -> None:
-        """Read the COMPLETE byte that ends a framed response."""
-        closing = await self.read_byte()
-        if closing != Command.COMPLETE.value:
-            raise self._invalid(f"ended a response with {closing!r}")
+    async def read_response(self) -> bytes:
+        """Read a frame and the COMPLETE byte that ends a framed response; resumable as well."""
+        if self._frame_size is None:
+            self._frame_size = await self._read_frame_size()
+        body = await self._exactly(self._frame_size + 1)
+        self._frame_size = None
+        if body[-1:] != Command.COMPLETE.value:
+            raise self._invalid(f"ended a response with {body[-1:]!r}")
+        return body[:-1]
 
     async def open_client(self, command: Command, setup: bytes = b"") -> UUID:
         """Turn the connection into a session or subscription; returns the id it was given."""
