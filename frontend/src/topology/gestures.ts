@@ -3,8 +3,8 @@ import type { Point } from "./layout/types";
 
 export interface GestureActions {
   pan(dx: number, dy: number): void;
-  zoom(at: Point, factor: number): void;
-  zoomCentre(factor: number): void;
+  /** Around a point of the stage, or its middle. */
+  zoom(factor: number, at?: Point): void;
   fit(): void;
   click(at: Point): void;
   doubleClick(at: Point): void;
@@ -68,7 +68,7 @@ export function listen(root: HTMLElement, stage: HTMLElement, actions: GestureAc
         const apart = (point: Point): number => Math.hypot(point.x - other.x, point.y - other.y);
         const middle = { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 };
         actions.pan(dx / 2, dy / 2);
-        actions.zoom(middle, apart(now) / Math.max(1, apart(before)));
+        actions.zoom(apart(now) / Math.max(1, apart(before)), middle);
       } else actions.pan(dx, dy);
       pointers.set(event.pointerId, now);
     },
@@ -103,7 +103,7 @@ export function listen(root: HTMLElement, stage: HTMLElement, actions: GestureAc
       event.stopPropagation();
       const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
       const turn = Math.max(-150, Math.min(150, event.deltaY * lines));
-      actions.zoom(at(event), Math.exp(-turn * (event.ctrlKey ? 0.008 : 0.0022)));
+      actions.zoom(Math.exp(-turn * (event.ctrlKey ? 0.008 : 0.0022)), at(event));
     },
     { signal, passive: false },
   );
@@ -136,11 +136,11 @@ function handleKey(event: KeyboardEvent, actions: GestureActions): boolean {
   switch (event.key) {
     case "+":
     case "=":
-      actions.zoomCentre(1.25);
+      actions.zoom(1.25);
       return true;
     case "-":
     case "_":
-      actions.zoomCentre(0.8);
+      actions.zoom(0.8);
       return true;
     case "0":
     case "f":

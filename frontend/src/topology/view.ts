@@ -3,7 +3,7 @@ import { make } from "../shared/make";
 import { applyTheme, readTheme, type Theme, watchTheme } from "../shared/theme";
 import * as camera from "./camera";
 import { fillLegend, StatusLine, Tools } from "./chrome";
-import { foldedAfterChange, openGraph, READABLE_SCALE } from "./expansion";
+import { foldedAfterChange, openGraph } from "./expansion";
 import { listen } from "./gestures";
 import { fillBoxDetails, fillLineDetails, placeCard } from "./hover";
 import type { LayoutMemory } from "./layout/compose";
@@ -13,7 +13,7 @@ import type { Measure } from "./levels";
 import { Minimap } from "./minimap";
 import { Motion } from "./motion";
 import { type ProcessMark, ProcessMarks } from "./processes";
-import { boxAt, buildScene, detailAt, lineAt, type Scene } from "./scene";
+import { boxAt, buildScene, lineAt, type Scene } from "./scene";
 import { SearchBox } from "./search_box";
 import { Spotlight } from "./spotlight";
 import type { Change, TopologyModel, TopologyStore } from "./store";
@@ -21,6 +21,7 @@ import css from "./style.css";
 import { type Picture, Surface } from "./surface";
 import { fontOf } from "./text";
 import { Twin } from "./twin";
+import { Viewpoint } from "./viewpoint";
 import { watchVisibility } from "./visibility";
 import { describeStatus } from "./words";
 
@@ -44,8 +45,8 @@ export class TopologyView {
   readonly #tools = new Tools({
     search: () => this.#openSearch(),
     path: () => this.#togglePath(),
-    zoomIn: () => this.#zoomCentre(1.25),
-    zoomOut: () => this.#zoomCentre(0.8),
+    zoomIn: () => this.#zoom(1.25),
+    zoomOut: () => this.#zoom(0.8),
     fit: () => this.#fit(),
   });
   readonly #status = new StatusLine(this.#tools.element);
@@ -59,7 +60,9 @@ export class TopologyView {
     next: (step) => this.#goToFound(step),
     close: () => this.#closeSearch(),
   });
-  readonly #minimap = new Minimap((point) => this.#centre(point));
+  readonly #minimap = new Minimap((point) =>
+    this.#move((view, scene) => view.centre(point, scene)),
+  );
   readonly #id = Math.random().toString(36).slice(2);
   readonly #stops: (() => void)[] = [];
 
@@ -71,11 +74,7 @@ export class TopologyView {
   #autoFolded: ReadonlySet<string> | null = null;
   #folded: ReadonlySet<string> = new Set();
   readonly #motion = new Motion();
-  #camera: camera.Camera = { x: 0, y: 0, scale: 1 };
-  /** Whether the user has chosen what is in view; until then all is kept in view. */
-  #moved = false;
-  /** Whether the user has asked for all in view, however small. */
-  #wantsAll = false;
+  readonly #viewpoint = new Viewpoint(this.#surface, () => this.#insets());
   #laidOutAspect = 0;
   #hovered: string | null = null;
   #focused: string | null = null;
@@ -154,9 +153,8 @@ export class TopologyView {
       watchVisibility(this.#root, (visible) => this.#onVisibility(visible)),
       this.#store.onChange((change) => this.#onChange(change)),
       listen(this.#root, this.#stage, {
-        pan: (dx, dy) => this.#moveCamera(camera.panBy(this.#camera, dx, dy)),
-        zoom: (at, factor) => this.#moveCamera(camera.zoomAt(this.#camera, at, factor)),
-        zoomCentre: (factor) => this.#zoomCentre(factor),
+        pan: (dx, dy) => this.#move((view, scene) => view.pan(dx, dy, scene)),
+        zoom: (factor, at) => this.#zoom(factor, at),
         fit: () => this.#fit(),
         click: (at) => this.#onClick(at),
         doubleClick: (at) => this.#onDoubleClick(at),
@@ -267,7 +265,7 @@ export class TopologyView {
     const aspect = this.#surface.width / this.#surface.height;
     const change = Math.max(aspect / this.#laidOutAspect, this.#laidOutAspect / aspect);
     if (!this.#scene || change > ASPECT_CHANGE) this.#layout();
-    else if (!this.#moved) this.#fitNow();
+    else this.#viewpoint.refit(this.#scene);
     this.#surface.paintNow();
   }
 
@@ -300,25 +298,10 @@ export class TopologyView {
     this.#folded = opened.folded;
     this.#memory = opened.placed.memory;
     this.#laidOutAspect = this.#surface.width / this.#surface.height;
-    const anchor = this.#anchor();
+    const before = this.#scene;
     const { drawing, placed } = opened;
     this.#scene = buildScene(drawing, placed, this.#marks, this.#store.conditions);
-    if (!this.#moved) {
-      this.#fitNow();
-      if (!this.#wantsAll && !detailAt(this.#camera.scale).titles) {
-        // Too much for one view: the beginning, to be read; the minimap shows the rest.
-        this.#moveCamera({ x: -PADDING, y: -PADDING, scale: READABLE_SCALE });
-      }
-    } else if (anchor) {
-      const now = this.#scene.boxes.get(anchor.id)?.rect;
-      if (now) {
-        this.#camera = {
-          ...this.#camera,
-          x: this.#camera.x + now.x - anchor.x,
-          y: this.#camera.y + now.y - anchor.y,
-        };
-      }
-    }
+    this.#viewpoint.follow(before, this.#scene);
     this.#card.hidden = true;
     this.#motion.begin(this.#scene, performance.now(), !this.#stillness.matches && this.#visible);
     this.#placedScene = { drawing, placed };
@@ -337,29 +320,6 @@ export class TopologyView {
     this.#redraw();
   }
 
-  /** A box near the middle of the view, which stays there when the layout changes. */
-  #anchor(): (Point & { id: string }) | null {
-    if (!this.#scene) return null;
-    const middle = camera.toWorld(this.#camera, {
-      x: this.#surface.width / 2,
-      y: this.#surface.height / 2,
-    });
-    let best: (Point & { id: string }) | null = null;
-    let least = UNLIMITED;
-    for (const [id, { rect, box }] of this.#scene.boxes) {
-      if (!this.#store.graph.components.has(id) || box.kind === "group") continue;
-      const away = Math.hypot(
-        rect.x + rect.width / 2 - middle.x,
-        rect.y + rect.height / 2 - middle.y,
-      );
-      if (away < least) {
-        least = away;
-        best = { id, x: rect.x, y: rect.y };
-      }
-    }
-    return best;
-  }
-
   readonly #measure: Measure = (text, style) => {
     const font = fontOf(this.#theme.font);
     return this.#surface.measure(text, style === "title" ? font(13, 600) : font(11));
@@ -368,15 +328,7 @@ export class TopologyView {
   // Camera
 
   #fit(): void {
-    this.#moved = false;
-    this.#wantsAll = true;
-    this.#fitNow();
-    this.#redraw();
-  }
-
-  #fitNow(): void {
-    if (!this.#scene) return;
-    this.#camera = camera.fit(this.#scene, this.#surface.size, this.#insets());
+    this.#move((view, scene) => view.showAll(scene));
   }
 
   /** What a fitted drawing keeps free: the legend at the bottom. */
@@ -385,23 +337,15 @@ export class TopologyView {
     return { top: PADDING, right: PADDING, bottom, left: PADDING };
   }
 
-  #moveCamera(next: camera.Camera): void {
+  #move(how: (view: Viewpoint, scene: Scene) => void): void {
     if (!this.#scene) return;
-    this.#moved = true;
-    this.#camera = camera.keepInView(next, this.#scene, this.#surface.size);
+    how(this.#viewpoint, this.#scene);
     this.#card.hidden = true;
     this.#redraw();
   }
 
-  #centre(point: Point): void {
-    const { scale } = this.#camera;
-    const { width, height } = this.#surface;
-    this.#moveCamera({ scale, x: point.x - width / scale / 2, y: point.y - height / scale / 2 });
-  }
-
-  #zoomCentre(factor: number): void {
-    const middle = { x: this.#surface.width / 2, y: this.#surface.height / 2 };
-    this.#moveCamera(camera.zoomAt(this.#camera, middle, factor));
+  #zoom(factor: number, at?: Point): void {
+    this.#move((view, scene) => view.zoom(factor, scene, at));
   }
 
   // What the user does
@@ -424,13 +368,13 @@ export class TopologyView {
   }
 
   #onClick(at: Point): void {
-    const one = this.#scene && boxAt(this.#scene, camera.toWorld(this.#camera, at));
+    const one = this.#scene && boxAt(this.#scene, camera.toWorld(this.#viewpoint.camera, at));
     this.#select(one?.box.kind === "unit" ? one.box.id : null);
     if (one) this.#twin.focus(one.box.id);
   }
 
   #onDoubleClick(at: Point): void {
-    const one = this.#scene && boxAt(this.#scene, camera.toWorld(this.#camera, at));
+    const one = this.#scene && boxAt(this.#scene, camera.toWorld(this.#viewpoint.camera, at));
     if (one?.box.kind === "folded") this.#fold(one.box.id, false);
     else if (one?.box.kind === "group") this.#fold(one.box.id, true);
   }
@@ -455,8 +399,8 @@ export class TopologyView {
     const shown = [id, ...around].map((one) => this.#scene?.boxes.get(one)).find(Boolean);
     if (!shown) return;
     const { rect } = shown;
-    this.#camera = { ...this.#camera, scale: Math.max(this.#camera.scale, FOUND_SCALE) };
-    this.#centre({ x: rect.x + rect.width / 2, y: rect.y + rect.height / 2 });
+    const middle = { x: rect.x + rect.width / 2, y: rect.y + rect.height / 2 };
+    this.#move((view, scene) => view.centre(middle, scene, FOUND_SCALE));
     this.#select(id);
   }
 
@@ -477,11 +421,11 @@ export class TopologyView {
 
   #onHover(at: Point | null): void {
     const scene = this.#scene;
-    const world = at && camera.toWorld(this.#camera, at);
+    const world = at && camera.toWorld(this.#viewpoint.camera, at);
     const one = scene && world && boxAt(scene, world);
     const line =
       scene && world && (!one || one.box.kind === "group")
-        ? lineAt(scene, world, 6 / this.#camera.scale)
+        ? lineAt(scene, world, 6 / this.#viewpoint.camera.scale)
         : null;
     const hovered = one?.box.id ?? null;
     if (hovered !== this.#hovered) {
@@ -511,12 +455,7 @@ export class TopologyView {
     if (id === null && !this.#root.contains(document.activeElement)) this.#byKeyboard = true;
     this.#focused = this.#byKeyboard ? id : null;
     const rect = this.#focused === null ? undefined : this.#scene?.boxes.get(this.#focused)?.rect;
-    if (rect) {
-      const view = this.#surface.size;
-      const next = camera.reveal(this.#camera, rect, view, this.#insets());
-      if (next.x !== this.#camera.x || next.y !== this.#camera.y) this.#moved = true;
-      this.#camera = next;
-    }
+    if (rect) this.#viewpoint.reveal(rect);
     this.#redraw();
   }
 
@@ -559,12 +498,12 @@ export class TopologyView {
     const { width, height } = this.#surface;
     const isMoving = this.#motion.apply(scene, now);
     const fresh = this.#motion.freshness(now);
-    this.#minimap.paint(scene, this.#camera, this.#surface.size, this.#theme);
+    this.#minimap.paint(scene, this.#viewpoint.camera, this.#surface.size, this.#theme);
     return {
       changing: isMoving || fresh.size > 0,
       frame: {
         scene,
-        camera: this.#camera,
+        camera: this.#viewpoint.camera,
         theme: this.#theme,
         rates: this.#store.rates,
         width,

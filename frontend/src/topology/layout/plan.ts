@@ -4,8 +4,9 @@
  */
 import { BOX, type Level } from "../levels";
 import { type Flow, flowOf } from "./layering";
-import { estimateSizes, SPACING } from "./level";
+import { estimateSizes } from "./level";
 import { packSizes, splitComponents } from "./pack";
+import { SPACING } from "./spacing";
 import type { LayoutEdge, LayoutNode, LevelShape, Size } from "./types";
 import { UNLIMITED } from "./types";
 
