@@ -21,6 +21,9 @@ SCHEMA_VERSION = 1
 
 ROWS_A_GROUP = 1 << 20
 
+PLAIN = ("time", "value_ns", "seq")
+"""Columns that are no categoricals."""
+
 PathLike = str | os.PathLike[str]
 
 
@@ -112,10 +115,30 @@ def read_trace(path: PathLike) -> pd.DataFrame:
             missing = column.is_null().to_numpy()
             values = column.fill_null(NO_SEQ).to_numpy()
             array: Any = pd.arrays.IntegerArray(values, missing)
+        elif name in ("time", "value_ns"):
+            array = column.cast(pyarrow.int64()).to_numpy()
         else:
-            array = column.to_pandas().array
+            array = _codes(column)
         columns[name] = array if order is None else array.take(order)
-    return pd.DataFrame(columns, copy=False)
+    return pd.DataFrame(
+        {
+            name: _categorical(array, joined[name]) if name not in PLAIN else array
+            for name, array in columns.items()
+        },
+        copy=False,
+    ).assign(time=pd.DatetimeIndex(columns["time"].view("M8[ns]")).tz_localize("UTC"))
+
+
+def _codes(column: Any) -> Any:
+    """Places in the dictionary of a column, -1 where missing; a byte each where that holds them."""
+    chunks = [chunk.indices.fill_null(-1).to_numpy() for chunk in column.chunks]
+    codes = np.concatenate(chunks) if chunks else np.empty(0, np.int8)
+    return codes.astype(np.int8) if codes.max(initial=-1) < 127 else codes
+
+
+def _categorical(codes: Any, column: Any) -> Any:
+    labels = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
+    return pd.Categorical.from_codes(codes, categories=pd.Index(labels, dtype=object))
 
 
 def _arrow() -> tuple[Any, Any]:
