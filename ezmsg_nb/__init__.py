@@ -1,9 +1,20 @@
 """A running ezmsg pipeline, live in a notebook: see it, tune it, measure it."""
 
 from .live_graph import LiveGraph
+from .magics import load_ipython_extension, unload_ipython_extension
 from .profile_view import ProfileView
 from .settings_form import SettingsForm
 from .start import connect, demo, run
 from .topology_widget import TopologyWidget
 
-__all__ = ["LiveGraph", "ProfileView", "SettingsForm", "TopologyWidget", "connect", "demo", "run"]
+__all__ = [
+    "LiveGraph",
+    "ProfileView",
+    "SettingsForm",
+    "TopologyWidget",
+    "connect",
+    "demo",
+    "load_ipython_extension",
+    "run",
+    "unload_ipython_extension",
+]

@@ -149,6 +149,9 @@ class GraphSettings(Mapping[str, UnitSettings]):
     def __repr__(self) -> str:
         return f"<settings of {', '.join(self) or 'no unit'}>"
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
     def frame(self) -> pd.DataFrame:
         """One row a field: ``unit``, ``field`` (dotted path), ``value``."""
         return settings_frame({unit: self.known.values_of(unit) for unit in self})

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import html
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kernel_runtime.background import BackgroundLoop
 from kernel_runtime.errors import GraphError
 from kernel_runtime.follower import GraphFollower, Measured, UnitHealth
-from kernel_runtime.host import ProcessExit
+from kernel_runtime.host import LogRecord, ProcessExit
 from kernel_runtime.model import Topology
 from kernel_runtime.server_link import Status
 from kernel_runtime.settings.store import ReportedSettings
 
 from .form_fields import FormSection
 from .frames import units_frame
+from .log_view import LogView
 from .profile_view import ProfileView
 from .settings_form import SettingsForm
 from .topology_widget import TopologyWidget, UnitState
@@ -50,6 +51,7 @@ class GraphViews:
         self._forms: list[SettingsForm] = []
         self._profiles: list[ProfileView] = []
         self._exits: dict[str, str] = {}
+        self._log_views: list[LogView] = []
         self._own_picture: TopologyWidget | None = None
         self.follow(follower)
 
@@ -124,6 +126,23 @@ class GraphViews:
     def _sections_of(self, selected: str | None) -> list[FormSection]:
         settings = self._graph.settings
         return [self._section(selected)] if selected is not None and selected in settings else []
+
+    def logs(
+        self, unit: str | None, records: Callable[[str | None], Sequence[LogRecord]]
+    ) -> LogView:
+        """A new view of the log, of one unit or of all."""
+        view = LogView(lambda: records(unit), unit)
+        with self._lock:
+            self._log_views.append(view)
+        return view
+
+    def show_logs(self) -> None:
+        """Say in every view of the log that there is more."""
+        with self._lock:
+            self._log_views = [view for view in self._log_views if view.comm is not None]
+            views = list(self._log_views)
+        for view in views:
+            view.refresh()
 
     def display(self, **kwargs: Any) -> Any:
         """Rich display of the graph itself: one picture, shared by all its outputs."""

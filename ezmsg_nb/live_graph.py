@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 import pandas as pd
 from ezmsg.core import Component
@@ -18,11 +18,11 @@ from ezmsg.core.graphmeta import GraphSnapshot
 from kernel_runtime.address import AddressLike
 from kernel_runtime.background import BackgroundLoop, background_loop
 from kernel_runtime.context import KernelGraphContext
-from kernel_runtime.errors import ClosedError, GraphError
+from kernel_runtime.errors import ClosedError, GraphError, HostStartError
 from kernel_runtime.follower import GraphFollower
-from kernel_runtime.host import GraphHost, ProcessExit
+from kernel_runtime.host import GraphHost, LogRecord, ProcessExit
 from kernel_runtime.host.definition import GraphDefinition
-from kernel_runtime.model import UnitInfo
+from kernel_runtime.model import Edge, UnitInfo
 from kernel_runtime.profiling.process_load import LoadSample, loads_between, sample_loads
 from kernel_runtime.profiling.rates import Counts, count_messages, rates_between
 from kernel_runtime.server_link import Status
@@ -40,6 +40,7 @@ from .frames import (
 from .graph_settings import GraphSettings
 from .graph_traces import GraphTraces
 from .graph_views import GraphViews
+from .log_view import LogView
 from .profile_view import ProfileView
 from .restart import RestartPlan, open_follower
 from .settings_sweep import sweep
@@ -235,13 +236,21 @@ class LiveGraph:
         """
         return self._traces.bottlenecks(seconds)
 
-    def logs(self, unit: str | None = None) -> pd.DataFrame:
+    @overload
+    def logs(self, unit: str | None = None, follow: Literal[False] = False) -> pd.DataFrame: ...
+
+    @overload
+    def logs(self, unit: str | None = None, *, follow: Literal[True]) -> LogView: ...
+
+    def logs(self, unit: str | None = None, follow: bool = False) -> pd.DataFrame | LogView:
         """What units printed and logged, of a graph that was started from here.
 
         Parameters
         ----------
         unit
             Only lines of this unit.
+        follow
+            Give a view that goes on showing the newest lines.
 
         Raises
         ------
@@ -254,10 +263,28 @@ class LiveGraph:
                 f"in the terminal, or the log, that it was started with.",
                 address=self.address,
             )
-        frame = logs_frame(self._host.logs(unit))
+        if follow:
+            return self._views.logs(unit, self._records)
+        frame = logs_frame(self._records(unit))
         if self._host.logs_dropped:
             frame.attrs["dropped"] = self._host.logs_dropped
         return frame
+
+    def _records(self, unit: str | None) -> list[LogRecord]:
+        return self._host.logs(unit) if self._host is not None else []
+
+    @property
+    def unit_names(self) -> list[str]:
+        """Addresses of the units, as they are known now."""
+        return sorted(self._follower.topology.units)
+
+    @property
+    def topic_names(self) -> list[str]:
+        """All topics that something is connected to, or a unit has, as they are known now."""
+        topology = self._follower.topology
+        ports = (port for unit in topology.units.values() for port in unit.ports)
+        ends = (topic for edge in topology.edges for topic in (edge.from_topic, edge.to_topic))
+        return sorted({*(port.topic for port in ports), *ends, *topology.topics})
 
     def topology_events(self) -> pd.DataFrame:
         """What changed in the graph since this was attached to it.
@@ -373,19 +400,62 @@ class LiveGraph:
                 f"restarted from here.",
                 address=self.address,
             )
-        plan = RestartPlan.of(self._host, self._definition, changed_units, self._settings)
-        self._close("Stopped, to be started again.")
-        self._host.stop()
-        try:
-            host, follower = plan.start(self._loop, timeout)
-        except BaseException:
-            self._end_reason = "Stopped for a restart, which failed."
-            self._views.show_status()
-            raise
-        self._definition = plan.definition
-        self._go_on_with(follower, host)
-        self._run(plan.edited.wait_for_initial(follower.settings))
-        plan.keep_edits(self._settings)
+        definition = self._definition
+        if changed_units and definition is None:
+            raise HostStartError(
+                f"{', '.join(changed_units)}: this graph was not made from units of this kernel, "
+                f"so none can be replaced. Start one with run(...)."
+            )
+        if definition is not None:
+            definition = definition.with_components(changed_units)
+        self._start_again(self._host, definition, timeout)
+
+    @property
+    def can_restart(self) -> bool:
+        """Whether it was started from here."""
+        return self._host is not None
+
+    def restart_as(self, definition: GraphDefinition, *, timeout: float = 30.0) -> None:
+        """Start another graph in the place of this one; as `restart`."""
+        assert self._host is not None
+        self._start_again(self._host, definition, timeout)
+
+    def connect(self, from_topic: str, to_topic: str) -> None:
+        """Connect two topics while the graph runs.
+
+        The connection is this kernel's: it ends with `disconnect`, `close`, and the kernel.
+
+        Raises
+        ------
+        CyclicConnectionError
+            It would close a cycle, which the message names.
+        """
+        self._run(self.aio.connect(from_topic, to_topic))
+        self._refresh()
+
+    def disconnect(self, from_topic: str, to_topic: str) -> None:
+        """Take back a connection that `connect` made.
+
+        Raises
+        ------
+        GraphError
+            There is none, or it is the pipeline's own, which only its process can take back.
+        """
+        self._refresh()
+        edge = self._edge(from_topic, to_topic)
+        if edge is None:
+            raise GraphError(
+                f"{from_topic} is not connected to {to_topic}; edges() has what is.",
+                address=self.address,
+            )
+        if str(self.aio.session_id) not in edge.owners:
+            raise GraphError(
+                f"{from_topic} -> {to_topic} was not connected from this kernel, but by "
+                f"{', '.join(edge.owners)}: only its owner can take it back.",
+                address=self.address,
+            )
+        self._run(self.aio.disconnect(from_topic, to_topic))
+        self._refresh()
 
     def __enter__(self) -> LiveGraph:
         return self
@@ -461,6 +531,29 @@ class LiveGraph:
     async def _update_setting(self, unit: str, path: str, value: object, timeout: float) -> Any:
         return await self.aio.update_setting(unit, path, value, timeout=timeout)
 
+    def _edge(self, from_topic: str, to_topic: str) -> Edge | None:
+        for edge in self._follower.topology.edges:
+            if (edge.from_topic, edge.to_topic) == (from_topic, to_topic):
+                return edge
+        return None
+
+    def _start_again(
+        self, old_host: GraphHost, definition: GraphDefinition | None, timeout: float
+    ) -> None:
+        plan = RestartPlan.of(old_host, definition, self._settings)
+        self._close("Stopped, to be started again.")
+        old_host.stop()
+        try:
+            host, follower = plan.start(self._loop, timeout)
+        except BaseException:
+            self._end_reason = "Stopped for a restart, which failed."
+            self._views.show_status()
+            raise
+        self._definition = plan.definition
+        self._go_on_with(follower, host)
+        self._run(plan.edited.wait_for_initial(follower.settings))
+        plan.keep_edits(self._settings)
+
     def _make_editor(self) -> SettingsEditor:
         return SettingsEditor(
             self._follower.settings,
@@ -472,6 +565,7 @@ class LiveGraph:
     def _listen_to(self, host: GraphHost) -> None:
         host.on_exit(functools.partial(self._take_host_exit, host))
         host.on_unit_exit(functools.partial(self._take_unit_exit, host))
+        host.on_records(self._views.show_logs)
 
     def _go_on_with(self, follower: GraphFollower, host: GraphHost) -> None:
         """Take up a graph that was started in the place of the one before."""

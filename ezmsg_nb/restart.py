@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ezmsg.core import Component
-
 from kernel_runtime.address import AddressLike, parse_address
 from kernel_runtime.background import BackgroundLoop
 from kernel_runtime.context import KernelGraphContext
-from kernel_runtime.errors import GraphError, HostStartError
+from kernel_runtime.errors import GraphError
 from kernel_runtime.follower import GraphFollower
 from kernel_runtime.host import GraphHost
 from kernel_runtime.host.definition import GraphDefinition
@@ -112,7 +110,6 @@ class RestartPlan:
         cls,
         host: GraphHost,
         definition: GraphDefinition | None,
-        changed_units: Mapping[str, Component],
         settings: GraphSettings,
     ) -> RestartPlan:
         """Make the plan; what can be refused is refused here, while the old graph runs.
@@ -120,18 +117,12 @@ class RestartPlan:
         Raises
         ------
         HostStartError
-            Units that the graph does not have, or that can't be sent to the host.
+            Something of it can't be sent to the host.
         """
         address = parse_address(host.address)
         spec = replace(host.spec, address=(address.host, address.port))
         if definition is not None:
-            definition = definition.with_components(changed_units)
-            spec = replace(spec, graph=definition.pack())
-        elif changed_units:
-            raise HostStartError(
-                f"{', '.join(changed_units)}: this graph was not made from units of this kernel, "
-                f"so none can be replaced. Start one with run(...)."
-            )
+            spec = replace(spec, factory="", graph=definition.pack())
         return cls(spec, definition, EditedSettings.of(settings))
 
     def start(self, loop: BackgroundLoop, timeout: float) -> tuple[GraphHost, GraphFollower]:

@@ -77,6 +77,9 @@ class UnitSettings(MutableMapping[str, Any]):
         }
         self._graph.apply({self._unit: wanted})
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
     def __repr__(self) -> str:
         shown = ", ".join(f"{path}={value!r}" for path, value in self.items())
         return f"<settings of {self._unit}: {shown}>"

@@ -88,7 +88,7 @@ def test_a_unit_with_a_constructor_is_not_made_anew_unasked(kernel: Kernel) -> N
 
 REFUSED = [
     ("LOCK = threading.Lock()", "with LOCK: pass", "'LOCK', which Refused.initialize uses"),
-    ("FILE = open('log.txt', 'w')", "FILE.write('x')", "'FILE', which Refused.initialize uses"),
+    ("FILE = open('/dev/null', 'w')", "FILE.write('x')", "'FILE', which Refused.initialize uses"),
     ("import ipywidgets; BOX = ipywidgets.IntText()", "BOX.value", "'BOX', which Refused."),
     ("SHELL = get_ipython()", "SHELL.run_cell('')", "'SHELL', which Refused.initialize uses"),
     (

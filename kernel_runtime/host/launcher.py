@@ -52,6 +52,7 @@ class GraphHost:
         self._status: HostStatus = "running"
         self._exit_reason: str | None = None
         self._exit_callbacks: list[Callable[[str], None]] = []
+        self._record_callbacks: list[Callable[[], None]] = []
         self._unit_exits: list[ProcessExit] = []
         self._unit_exit_callbacks: list[Callable[[ProcessExit], None]] = []
         self._host = HostProcess(
@@ -112,6 +113,10 @@ class GraphHost:
         with self._lock:
             records = list(self._records)
         return records if unit is None else [r for r in records if r.unit == unit]
+
+    def on_records(self, callback: Callable[[], None]) -> None:
+        """Have `callback()` called when `logs` has more; quickly, it holds up the reading."""
+        self._record_callbacks.append(callback)
 
     def on_exit(self, callback: Callable[[str], None]) -> None:
         """Have `callback(reason)` called, in a thread, when the host ends without `stop`.
@@ -275,6 +280,8 @@ class GraphHost:
             while len(self._records) > _KEPT_RECORDS:
                 self._records.popleft()
                 self._dropped += 1
+        for callback in self._record_callbacks:
+            callback()
 
 
 def _call_in_thread(callback: Callable[[Any], None], argument: object) -> None:
