@@ -188,13 +188,13 @@ function paintCardText(
   if (!detail.ports) return;
   context.fillStyle = css(theme.muted);
   const half = (body.width - 30) / 2;
-  const both = box.ports.some((p) => p.side === "west") && box.ports.some((p) => p.side === "east");
   for (const port of box.ports) {
     if (port.label === "") continue;
     const west = port.side === "west";
     context.textAlign = west ? "left" : "right";
     const x = west ? left : one.rect.x + one.rect.width - 11;
-    const label = fitter.fit(port.label, both ? Math.max(half, 20) : half * 2, smallFont);
+    const shares = box.ports.some((other) => other.side !== port.side && other.y === port.y);
+    const label = fitter.fit(port.label, shares ? half : half * 2, smallFont);
     context.fillText(label, x, one.rect.y + port.y + 0.5);
   }
 }
