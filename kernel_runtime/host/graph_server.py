@@ -139,6 +139,7 @@ class HostGraphServer(RoutingGraphServer):
             _tell(f"Client {client_id}", error)
         finally:
             self.clients.pop(client_id, None)
+            self._updates.remove(client_id)
             lane = self._lanes.pop(client_id, None)
             if lane is not None:
                 lane.close()
@@ -214,17 +215,24 @@ class HostGraphServer(RoutingGraphServer):
 
     def _add_client(self, client: ClientInfo, connection: Connection) -> None:
         self.clients[client.id] = client
-        self._lanes[client.id] = AckLane(client)
+        if isinstance(client, SubscriberInfo):
+            self._updates.add(client)
+        elif isinstance(client, PublisherInfo):
+            self._lanes[client.id] = AckLane(client, Command.SYNC.value)
         handling = self._handle_client(client.id, connection.reader, connection.writer)
         self._serve(client.id, connection, "client", handling)
 
     async def _handle_client(
         self, client_id: UUID, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        lane = self._lanes[client_id]
+        lane = self._lanes.get(client_id)
         while acknowledged := await reader.read(1):
-            if acknowledged == Command.COMPLETE.value:
+            if acknowledged != Command.COMPLETE.value:
+                continue
+            if lane is not None:
                 lane.acknowledged()
+            else:
+                self._updates.acknowledged(client_id)
 
     async def _open_channel(self, connection: Connection) -> None:
         publisher_id = UUID(await read_str(_as_reader(connection)))
@@ -304,10 +312,7 @@ class HostGraphServer(RoutingGraphServer):
             await self._notify_downstream_for_topic(to_topic)
 
     async def _open_sync(self, connection: Connection) -> None:
-        asked = [
-            self._lanes[publisher.id].ask(lambda: Command.SYNC.value)
-            for publisher in self._publishers()
-        ]
+        asked = [self._lanes[publisher.id].ask() for publisher in self._publishers()]
         all_in_step = asyncio.gather(*asked)
         gone = asyncio.create_task(connection.discard())
         await asyncio.wait((all_in_step, gone), return_when=asyncio.FIRST_COMPLETED)

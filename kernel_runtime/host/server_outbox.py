@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
 
 from ezmsg.core.netprotocol import ClientInfo
 
@@ -106,23 +105,22 @@ class Outbox:
 
 
 class AckLane:
-    """Messages that a publisher or subscriber acknowledges one by one, with COMPLETE.
+    """A message that a client acknowledges with COMPLETE, each time that it is sent.
 
-    One is under way at a time. Whatever is asked for meanwhile is asked for once, by one
-    message made when its turn has come; so a client that stands still costs one message.
+    One is under way at a time. Whoever asks for it meanwhile shares the next; so a client
+    that stands still costs one message.
     """
 
-    def __init__(self, client: ClientInfo) -> None:
+    def __init__(self, client: ClientInfo, message: bytes) -> None:
         self._writer = client.writer
+        self._message = message
         self._under_way: list[asyncio.Future[None]] = []
         self._following: list[asyncio.Future[None]] = []
-        self._make: Callable[[], bytes] = bytes
-        self._since = 0.0
         self._closed = False
 
-    def ask(self, make: Callable[[], bytes]) -> asyncio.Future[None]:
-        """Send what `make` gives; the result is there when the client has acknowledged it, or
-        is gone."""
+    def ask(self) -> asyncio.Future[None]:
+        """Send the message; the result is there when the client has acknowledged it, or is
+        gone."""
         asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._closed or self._writer.transport.is_closing():
             asked.set_result(None)
@@ -130,20 +128,10 @@ class AckLane:
             if len(self._following) >= _PRUNE_AT:
                 self._following = [one for one in self._following if not one.done()]
             self._following.append(asked)
-            self._make = make
         else:
             self._under_way = [asked]
-            self._send(make)
+            self._writer.write(self._message)
         return asked
-
-    @property
-    def silent_s(self) -> float:
-        """How long the client owes an acknowledgement."""
-        return asyncio.get_running_loop().time() - self._since if self._under_way else 0.0
-
-    def _send(self, make: Callable[[], bytes]) -> None:
-        self._since = asyncio.get_running_loop().time()
-        self._writer.write(make())
 
     def acknowledged(self) -> None:
         """The client has sent COMPLETE."""
@@ -154,7 +142,7 @@ class AckLane:
             if self._writer.transport.is_closing():
                 self.close()
             else:
-                self._send(self._make)
+                self._writer.write(self._message)
 
     def close(self) -> None:
         """The client is gone: nobody waits for it any more."""

@@ -10,7 +10,6 @@ import pickle
 from typing import Any, cast
 from uuid import UUID, uuid1
 
-from ezmsg.core import graphserver
 from ezmsg.core.graphmeta import (
     ProcessControlErrorCode,
     ProcessControlRequest,
@@ -19,7 +18,6 @@ from ezmsg.core.graphmeta import (
 from ezmsg.core.netprotocol import (
     Command,
     SubscriberInfo,
-    encode_str,
     read_int,
     read_str,
     uint64_to_bytes,
@@ -29,6 +27,7 @@ from .passing_pickle import encode
 from .server_connections import CommandError, Connection
 from .server_messages import PassingGraphServer
 from .server_outbox import AckLane, Outbox
+from .server_updates import UpdateNotifier
 
 logger = logging.getLogger("ezmsg")
 
@@ -43,33 +42,16 @@ class RoutingGraphServer(PassingGraphServer):
         super().__init__(**kwargs)
         self._lanes: dict[UUID, AckLane] = {}
         self._outboxes: dict[UUID, Outbox] = {}
+        self._updates = UpdateNotifier(self._publisher_ids_of)
 
     async def _notify_downstream_for_topic(self, topic: str) -> None:
-        subscribers = self._downstream_subs(topic)
-        if subscribers:
-            await asyncio.gather(*(self._notify_subscriber(one) for one in subscribers))
+        await _all(self._updates.tell(self._downstream_subs(topic)))
 
     async def _notify_subscriber(self, sub: SubscriberInfo) -> None:
-        lane = self._lanes.get(sub.id)
-        if lane is None:
-            return
+        await _all(self._updates.tell((sub,)))
 
-        def update() -> bytes:
-            publishers = ",".join(str(one.id) for one in self._upstream_pubs(sub.topic))
-            return Command.UPDATE.value + encode_str(publishers)
-
-        # Whoever waited for a silent subscriber once is not to wait again.
-        timeout_s = graphserver.SUBSCRIBER_UPDATE_TIMEOUT_SEC - lane.silent_s
-        taken = lane.ask(update)
-        if not taken.done():
-            await asyncio.wait((taken,), timeout=max(0.0, timeout_s))
-        if not taken.done():
-            logger.warning(
-                "Subscriber %s of %s does not take up a change of its publishers; it will when "
-                "it reads again",
-                sub.id,
-                sub.topic,
-            )
+    def _publisher_ids_of(self, topic: str) -> list[UUID]:
+        return [publisher.id for publisher in self._upstream_pubs(topic)]
 
     async def _write_process_response(
         self,
@@ -152,3 +134,8 @@ class RoutingGraphServer(PassingGraphServer):
         if unsent:
             text += "; the process was sent nothing of it, and won't be"
         return failed(ProcessControlErrorCode.TIMEOUT, text)
+
+
+async def _all(asked: list[asyncio.Future[None]]) -> None:
+    for one in asked:
+        await one

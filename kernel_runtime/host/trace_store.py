@@ -21,8 +21,8 @@ from .passing_pickle import decode_inward, encode
 
 logger = logging.getLogger("ezmsg")
 
-_READY_SAMPLES = 20_000
-_MESSAGE_SAMPLES = 5000
+_READY_SAMPLES = 5000
+_MESSAGE_SAMPLES = 1000
 _SHARED_BYTES = 1 << 20
 _SHARED_S = 0.1
 _TRIM_AT = 1024
