@@ -14,8 +14,9 @@ from ezmsg.core.graphmeta import (
 from ezmsg.core.netprotocol import Command
 from real_graphs import GraphServerProcess
 
-from kernel_runtime import KernelGraphContext, Resynced
+from kernel_runtime import Address, KernelGraphContext, Resynced
 from kernel_runtime.streams import EventStream
+from kernel_runtime.wire import open_connection, text_argument
 
 
 async def flood(context: KernelGraphContext, events: int) -> None:
@@ -34,6 +35,49 @@ async def test_every_event_arrives_once_and_in_order(graph_server: GraphServerPr
                 assert isinstance(event, TopologyChangedEvent)
                 assert event.seq == expected
         await flooding
+
+
+async def burst(address: Address, events: int) -> None:
+    """Topology events at full speed: commands of another client, sent without waiting."""
+    connection = await open_connection(address, timeout=2.0)
+    await connection.open_client(Command.SESSION)
+    topics = text_argument("A") + text_argument("B")
+    pair = Command.SESSION_CONNECT.value + topics + Command.SESSION_DISCONNECT.value + topics
+
+    async def read_answers() -> None:
+        for _ in range(events):
+            await connection.read_byte()
+
+    reading = asyncio.create_task(read_answers())
+    for _ in range(events // 200):
+        await connection.send(pair * 100)
+    await reading
+    connection.abort()
+
+
+async def test_12_a_slow_consumer_of_20_000_events_at_full_speed(
+    graph_server: GraphServerProcess,
+) -> None:
+    events = 20_000
+    async with KernelGraphContext(graph_server.address) as context:
+        async with context.subscribe_topology_events() as stream:
+            flooding = asyncio.create_task(burst(context.address, events))
+            seen = missed = 0
+            async with asyncio.timeout(60):
+                while seen < events:
+                    item = await anext(stream)
+                    if isinstance(item, Resynced):
+                        assert item.missed is not None
+                        missed += item.missed
+                        seen += item.missed
+                    else:
+                        assert item.seq == seen + 1
+                        seen = item.seq
+                    if not flooding.done():
+                        await asyncio.sleep(0.005)
+            await flooding
+        assert 0 < missed < events
+        assert (await context.snapshot()).graph == {}
 
 
 async def test_12_a_slow_consumer_is_told_what_it_missed(
