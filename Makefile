@@ -21,6 +21,7 @@ PYTEST_FLAGS ?=
 help:
 	@echo "make lab      set up, and open JupyterLab on the quickstart"
 	@echo "make test     set up, and run every check and test"
+	@echo "make fuzz     fuzz the decoder of what a server sends, for 60 s"
 	@echo "make lint     style and types of the Python and the front-end sources"
 	@echo "make build    wheel and source distribution in dist/"
 	@echo "make lock     resolve and lock the versions again"
@@ -77,6 +78,13 @@ test: .venv/$(READY) .venv-3.10/$(READY) browser lint front-end
 	.venv/bin/python scripts/frontend.py test
 	.venv/bin/python -m pytest $(PYTEST_FLAGS) -m "not browser and not notebook"
 	.venv-3.10/bin/python -m pytest $(PYTEST_FLAGS)
+
+# Apart from `make test`: it takes its minute whatever changed, and needs a package of its own.
+.PHONY: fuzz
+fuzz: .venv/$(READY)
+	@.venv/bin/python -c 'import atheris' 2>/dev/null || .venv/bin/python -m uv pip install --quiet \
+		--python .venv/bin/python --constraint constraints.txt --editable '.[fuzz]'
+	.venv/bin/python tests/fuzz_decoder.py -max_total_time=60
 
 .PHONY: build
 build: .venv/$(READY) front-end
