@@ -13,7 +13,7 @@ from kernel_runtime.settings.schema import MISSING, FieldSpec, build_fields
 from kernel_runtime.settings.witness import is_repr
 from kernel_runtime.settings.wording import type_in_words
 
-EditState = Literal["idle", "pending", "reported", "applied", "failed"]
+EditState = Literal["idle", "staged", "pending", "reported", "applied", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,8 @@ class FormField:
     editable, reason
         Whether it can be edited, and why not.
     state
-        ``"idle"``, or how far the last edit came.
+        ``"idle"``, or how far the last edit came; ``"staged"`` while it waits to be applied
+        with others.
     error
         Why the last edit was refused or failed, None where it wasn't.
     value
@@ -100,6 +101,8 @@ class FormField:
         self.error: str | None = None
         self.wanted: object = MISSING
         self.elsewhere: object = MISSING
+        # What to send for an edit that waits to be applied with others.
+        self.staged: object = MISSING
         # While an edit waits its turn, what is heard of this field is of an older one.
         self.queued = False
         self.in_flight: object = MISSING
@@ -147,6 +150,24 @@ class FormField:
         initial = self.initial
         return initial is not MISSING and not same(self.value, initial)
 
+    def display_held(self) -> object:
+        """What the unit holds, as the browser is shown it."""
+        held = value_at(self._section.held, self.path)
+        return shown_value(self.spec, None if held is MISSING else held)
+
+    def seen(self) -> object:
+        """The value that somebody who looks at the form takes for the present one."""
+        if self.elsewhere is not MISSING:
+            return shown_value(self.spec, self.elsewhere)
+        return self.display()
+
+    def dismiss(self) -> None:
+        """Forget that an edit was refused; one that waits is forgotten only after that."""
+        if self.state == "failed" and self.staged is not MISSING:
+            self.state, self.error = "staged", None
+        elif self.state in ("failed", "staged"):
+            self._section.settle(self, "idle", "")
+
     def display(self) -> object:
         """The value as the browser is shown it."""
         if self.spec.children and isinstance(self.value, Mapping):
@@ -193,6 +214,8 @@ class FormField:
             status["i"] = shown_value(self.spec, self.initial)
         if self.elsewhere is not MISSING:
             status["x"] = shown_value(self.spec, self.elsewhere)
+        if self.staged is not MISSING:
+            status["h"] = self.display_held()
         return status
 
 
@@ -232,6 +255,11 @@ class SectionState:
         """The fields that are in no group."""
         return (self.fields[spec.path] for spec in self._specs)
 
+    @property
+    def has_staged(self) -> bool:
+        """Whether an edit waits to be applied with others."""
+        return any(field.staged is not MISSING for field in self.fields.values())
+
     def rebuild(self) -> bool:
         """Find the fields for the present value; whether they are others than before."""
         value = self.value
@@ -262,17 +290,32 @@ class SectionState:
                     field.state, field.error = old.state, old.error
                     field.wanted, field.elsewhere = old.wanted, old.elsewhere
                     field.queued, field.in_flight = old.queued, old.in_flight
+                    field.staged = old.staged
         return True
 
     def ask_for(self, field: FormField, wanted: object) -> None:
         """Note that a value was sent; the reported one stays until it is known to be replaced."""
         field.wanted, field.elsewhere = wanted, MISSING
+        self.send_off(field)
+
+    def send_off(self, field: FormField) -> None:
+        """Note that what was asked is on its way."""
+        field.staged = MISSING
         field.state, field.error = "pending", None
+
+    def stage(self, field: FormField, wanted: object, wire: object, *, reason: str = "") -> None:
+        """Note a value that waits to be applied with others, and why it was refused if it was."""
+        if same(value_at(self.held, field.path), wanted):
+            self.settle(field, "idle", "")
+            return
+        # What was heard while it was tried, and put back, is no change by somebody else.
+        field.wanted, field.staged, field.elsewhere = wanted, wire, MISSING
+        field.state, field.error = "staged", reason or None
 
     def take(self, field: FormField, value: object) -> None:
         """Make a value the reported one."""
         self.held = with_value_at(self.held, field.path, value)
-        field.wanted = field.elsewhere = MISSING
+        field.wanted = field.elsewhere = field.staged = MISSING
 
     def settle(self, field: FormField, state: EditState, reason: str) -> None:
         """Bring an edit further; one that is known to have come replaces the reported value."""
@@ -280,13 +323,13 @@ class SectionState:
             return
         field.state = state
         field.error = reason or "It failed, and no reason is known." if state == "failed" else None
-        if field.wanted is MISSING:
+        if field.wanted is MISSING or (state == "failed" and field.staged is not MISSING):
             return
         if state in ("reported", "applied") and field.elsewhere is MISSING:
             self.take(field, field.wanted)
         elif state != "pending":
             # Failed, given up, or the unit reported something else: that is what it holds.
-            field.wanted = field.elsewhere = MISSING
+            field.wanted = field.elsewhere = field.staged = MISSING
 
     def report(self, structured: object) -> list[FormField]:
         """Take over what the owner reports; the fields whose look changes."""
@@ -298,7 +341,9 @@ class SectionState:
             if same(value_at(before, path), now):
                 continue
             changed.append(field)
-            if field.wanted is not MISSING:
+            if field.staged is not MISSING and same(now, field.wanted):
+                self.settle(field, "idle", "")
+            elif field.wanted is not MISSING:
                 ours = same(now, field.wanted) or (field.queued and same(now, field.in_flight))
                 field.elsewhere = MISSING if ours else now
             else:

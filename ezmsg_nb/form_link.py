@@ -19,6 +19,7 @@ class Sender(Protocol):
     def send(self, content: object, /) -> object: ...
     def _as_json(self) -> Json: ...
     def _status_of(self, unit: str, path: str) -> Json | None: ...
+    def _tools_json(self) -> Json | None: ...
 
 
 class FormLink:
@@ -43,6 +44,7 @@ class FormLink:
         self._is_watched = False
         self._is_new_form = False
         self._changed: dict[tuple[str, str], None] = {}
+        self._tools: Json | None = None
 
     def as_json(
         self, sections: Iterable[SectionState], status: tuple[ConnectionState, str]
@@ -53,6 +55,7 @@ class FormLink:
             return {
                 "seq": self._sequence,
                 "status": {"state": state, "text": text},
+                "tools": self._form._tools_json(),
                 "sections": [
                     {
                         "unit": section.unit,
@@ -83,6 +86,10 @@ class FormLink:
             self._is_new_form = True
         self._post()
 
+    def tools_changed(self) -> None:
+        """What can be undone, or what waits to be applied, is another now."""
+        self._post()
+
     def close(self) -> None:
         """Send nothing any more."""
         self._is_watched = False
@@ -103,13 +110,18 @@ class FormLink:
                 if status is not None:
                     by_unit.setdefault(unit, []).append(status)
             self._changed.clear()
-            if by_unit:
+            changes: Json = {"type": "fields", "units": by_unit}
+            tools = self._form._tools_json()
+            if tools != self._tools:
+                self._tools = changes["tools"] = tools
+            if by_unit or "tools" in changes:
                 self._sequence += 1
-                self._form.send({"type": "fields", "seq": self._sequence, "units": by_unit})
+                self._form.send({**changes, "seq": self._sequence})
 
     def _send_form(self) -> None:
         self._is_new_form = False
         self._changed.clear()
         self._sequence += 1
+        self._tools = self._form._tools_json()
         form = self._form._as_json()
         self._form.send({"type": "form", "seq": self._sequence, "form": form})

@@ -18,6 +18,7 @@ from kernel_runtime.settings.store import ReportedSettings
 
 from .form_fields import FormSection
 from .frames import units_frame
+from .graph_form_actions import actions_of
 from .log_view import LogView
 from .profile_view import ProfileView
 from .settings_form import SettingsForm
@@ -53,6 +54,7 @@ class GraphViews:
         self._exits: dict[str, str] = {}
         self._log_views: list[LogView] = []
         self._own_picture: TopologyWidget | None = None
+        graph.settings.undo_listeners.append(self._show_undo)
         self.follow(follower)
 
     def follow(self, follower: GraphFollower) -> None:
@@ -118,6 +120,7 @@ class GraphViews:
     def _form(self, sections: list[FormSection]) -> SettingsForm:
         form = SettingsForm(sections)
         form.on_commit(lambda *edit: self._commit(form, *edit))
+        form.offer(actions_of(self._graph.settings, EDIT_TIMEOUT_S))
         with self._lock:
             self._forms.append(form)
         self._show_status_in(form)
@@ -228,6 +231,10 @@ class GraphViews:
         for form in self._all_forms():
             if unit in form.units:
                 form.set_value(unit, state.structured)
+
+    def _show_undo(self) -> None:
+        for form in self._all_forms():
+            form.show_tools()
 
     def _count_watchers(self, _change: object) -> None:
         shown = (*self._all_pictures(), *self._all_profiles())

@@ -12,9 +12,12 @@ import anywidget
 import traitlets
 
 from ezmsg_nb.edit_queue import EditQueue
+from ezmsg_nb.form_actions import FormActions
+from ezmsg_nb.form_controls import Json
 from ezmsg_nb.form_fields import EditState, FormField, FormSection, SectionState
 from ezmsg_nb.form_link import ConnectionState, FormLink
 from ezmsg_nb.form_table import html_table, text_table
+from ezmsg_nb.form_tools import KINDS, FormTools
 from ezmsg_nb.front_end import PROTOCOL, MissingBundleError, bundle
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.settings.encoding import decode, same
@@ -66,7 +69,10 @@ class SettingsForm(anywidget.AnyWidget):
         self._callbacks: list[CommitCallback] = []
         self._edits: Final = EditQueue()
         self._status: tuple[ConnectionState, str] = ("connected", "")
+        # Sections that are not shown now, and have edits that wait to be applied.
+        self._parked: dict[str, SectionState] = {}
         self._link: Final = FormLink(self._lock, self)
+        self.tools: Final = FormTools(self._lock, self, self._link, self._edits)
         # anywidget makes a synced trait of this attribute.
         self._esm = _bundle_text()
         super().__init__(**kwargs)
@@ -121,11 +127,14 @@ class SettingsForm(anywidget.AnyWidget):
         KeyError
             The form has no such unit; the message names those it has.
         """
-        found = self._sections.get(unit)
+        found = self._all_sections().get(unit)
         if found is None:
             known = ", ".join(map(repr, self._sections)) or "none"
             raise KeyError(f"The form has no unit {unit!r}. It has {known}.")
         return found
+
+    def _all_sections(self) -> dict[str, SectionState]:
+        return {**self._parked, **self._sections}
 
     def _only(self) -> SectionState:
         if len(self._sections) == 1:
@@ -155,6 +164,11 @@ class SettingsForm(anywidget.AnyWidget):
             it returns and has reported nothing, the value counts as taken.
         """
         self._callbacks.append(callback)
+
+    def offer(self, actions: FormActions) -> None:
+        """Give the form what it needs for undo, history, and edits that are applied together."""
+        self.tools.actions = actions
+        self._link.tools_changed()
 
     def edit(self, field_path: str, value: object, *, unit: str | None = None) -> None:
         """Set a field as if it were typed.
@@ -193,7 +207,9 @@ class SettingsForm(anywidget.AnyWidget):
 
     def _commit(self, section: SectionState, field: FormField, wire: object) -> None:
         plain = plain_value(wire)
-        if not self._callbacks:
+        if self.tools.collects:
+            section.stage(field, plain, wire)
+        elif not self._callbacks:
             section.take(field, plain)
             field.state, field.error = "idle", None
         else:
@@ -205,7 +221,7 @@ class SettingsForm(anywidget.AnyWidget):
 
     def _call_back(self, unit: str, path: str, wire: object) -> None:
         with self._lock:
-            section = self._sections.get(unit)
+            section = self._all_sections().get(unit)
             field = section.fields.get(path) if section is not None else None
             if field is not None:
                 field.queued, field.in_flight = False, field.wanted
@@ -220,7 +236,7 @@ class SettingsForm(anywidget.AnyWidget):
 
     def _settle_if_pending(self, unit: str, path: str, state: EditState, reason: str) -> None:
         with self._lock:
-            section = self._sections.get(unit)
+            section = self._all_sections().get(unit)
             field = section.fields.get(path) if section is not None else None
             if section is None or field is None or field.state != "pending":
                 return
@@ -261,8 +277,9 @@ class SettingsForm(anywidget.AnyWidget):
         """Show other units than before; those that stay keep their edits."""
         with self._lock:
             kept: dict[str, SectionState] = {}
+            known = self._all_sections()
             for section in sections:
-                old = self._sections.get(section.unit)
+                old = known.get(section.unit)
                 same_source = old is not None and old.source.schema == section.schema
                 if old is not None and same_source:
                     old.read_only_reason = section.read_only_reason
@@ -272,7 +289,16 @@ class SettingsForm(anywidget.AnyWidget):
                 else:
                     kept[section.unit] = SectionState(section)
             self._sections = kept
+            self._parked = {
+                unit: section
+                for unit, section in known.items()
+                if unit not in kept and section.has_staged
+            }
             self._link.form_changed()
+
+    def show_tools(self) -> None:
+        """Say that there is something else to undo or redo."""
+        self._link.tools_changed()
 
     def show_status(self, state: ConnectionState, text: str = "") -> None:
         """Say how the graph behind the form is; unless connected, nothing can be edited."""
@@ -286,6 +312,9 @@ class SettingsForm(anywidget.AnyWidget):
 
     def _as_json(self) -> dict[str, object]:
         return self._link.as_json(self._sections.values(), self._status)
+
+    def _tools_json(self) -> Json | None:
+        return self.tools.as_json()
 
     def _status_of(self, unit: str, path: str) -> dict[str, object] | None:
         section = self._sections.get(unit)
@@ -307,6 +336,8 @@ class SettingsForm(anywidget.AnyWidget):
         elif kind in ("edit", "reset"):
             answer = {"type": "answer", "id": content.get("id")}
             self.send({**answer, **self._answer_edit(content)})
+        elif kind in KINDS:
+            self.tools.handle(str(kind), content)
         elif kind == "dismiss":
             self._dismiss(content.get("unit"), content.get("path"))
 
@@ -317,6 +348,9 @@ class SettingsForm(anywidget.AnyWidget):
         except KeyError as error:
             return {"ok": False, "reason": str(error.args[0])}
         with self._lock:
+            if "seen" in content and field.state != "pending" and content["seen"] != field.seen():
+                # Decided on without knowing of what came from elsewhere meanwhile.
+                return {"ok": False, "conflict": True, "field": field.status()}
             reason = self._refusal_of(field, content)
             # The field may have been made anew: what it takes can depend on what it holds.
             field = self._sections[str(unit)].fields.get(str(path), field)
@@ -339,7 +373,11 @@ class SettingsForm(anywidget.AnyWidget):
             return reason
         if same(field.value, value):
             if field.state == "failed":
-                self.set_state(unit, path, "idle")
+                field.dismiss()
+            if field.staged is not MISSING:
+                # Decided for over what came from elsewhere.
+                field.elsewhere = MISSING
+            self._mark(self.section(unit), [field])
             return None
         try:
             self.edit(path, value, unit=unit)
@@ -351,8 +389,8 @@ class SettingsForm(anywidget.AnyWidget):
         with self._lock:
             section = self._sections.get(str(unit))
             field = section.fields.get(str(path)) if section is not None else None
-            if section is not None and field is not None and field.state == "failed":
-                section.settle(field, "idle", "")
+            if section is not None and field is not None:
+                field.dismiss()
                 self._mark(section, [field])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

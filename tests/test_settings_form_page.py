@@ -262,9 +262,34 @@ def test_typing_survives_an_outside_change_and_overwrites_it_only_when_told(
     box(page, "cutoff").fill("3")
     form.set_value("LP", {**VALUE, "cutoff": 10.5})
     form_page.pump(200)
-    # The note was there to be read: Enter is a decision.
+    box(page, "cutoff").press("Enter")
+    form_page.pump(100)
+    assert form.value["cutoff"] == 10.5
+    expect(note(page, "cutoff")).to_contain_text("10.5; Enter again overwrites it")
+    # Something else again: what was read is not what would be overwritten.
+    form.set_value("LP", {**VALUE, "cutoff": 11.5})
+    form_page.pump(200)
+    box(page, "cutoff").press("Enter")
+    form_page.pump(100)
+    assert form.value["cutoff"] == 11.5
     box(page, "cutoff").press("Enter")
     value_is(form_page, form, "cutoff", 3.0)
+
+
+def test_an_edit_that_crosses_with_an_outside_change_asks_first(
+    form_page: FormPage, form: SettingsForm
+) -> None:
+    form_page.add(form)
+    page = form_page.page
+    box(page, "cutoff").fill("1")
+    # The page does not know of this when it sends.
+    form.set_value("LP", {**VALUE, "cutoff": 7.5})
+    box(page, "cutoff").press("Enter")
+    form_page.pump(200)
+    assert form.value["cutoff"] == 7.5
+    expect(note(page, "cutoff")).to_contain_text("changed elsewhere: 7.5; Enter again")
+    box(page, "cutoff").press("Enter")
+    value_is(form_page, form, "cutoff", 1.0)
 
 
 def test_typing_survives_when_the_form_is_built_anew(
@@ -299,9 +324,9 @@ def test_a_slider_commits_on_release(form_page: FormPage, kinds: SettingsForm) -
     assert float(box(page, "gain").input_value()) == pytest.approx(8, abs=0.5)
     page.mouse.up()
     form_page.until(lambda: kinds.value["gain"] > 7, "the slider's value comes")
-    slider.press("ArrowLeft")
-    slider.press("ArrowLeft")
     before = kinds.value["gain"]
+    slider.press("ArrowLeft")
+    slider.press("ArrowLeft")
     form_page.until(lambda: kinds.value["gain"] < before, "keys of the slider rest, then commit")
     box(page, "gain").fill("11")
     box(page, "gain").press("Enter")

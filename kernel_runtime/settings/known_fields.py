@@ -38,6 +38,8 @@ class KnownFields:
         self._store = store
         self._unit_info = unit_info
         self._use_classes = use_classes
+        # For the last report of each unit: one edit looks at its fields several times.
+        self._built: dict[str, tuple[ReportedSettings, tuple[FieldSpec, ...]]] = {}
 
     def units(self) -> list[str]:
         """Addresses of the components that have reported settings, sorted."""
@@ -84,13 +86,17 @@ class KnownFields:
     def fields(self, unit: str) -> tuple[FieldSpec, ...]:
         """What is known of a unit's fields: kinds, choices, bounds, nested fields."""
         state = self.reported(unit)
-        return build_fields(
-            state.schema,
-            state.structured,
-            settings_class=self.settings_class(unit),
-            known_schemas=self.known_schemas(),
-            initial=self._store.initial(unit),
-        )
+        built = self._built.get(unit)
+        if built is None or built[0] is not state:
+            fields = build_fields(
+                state.schema,
+                state.structured,
+                settings_class=self.settings_class(unit),
+                known_schemas=self.known_schemas(),
+                initial=self._store.initial(unit),
+            )
+            built = self._built[unit] = (state, fields)
+        return built[1]
 
     def known_schemas(self) -> dict[str, object]:
         """Schemas of all units by settings type, for settings classes nested in others."""

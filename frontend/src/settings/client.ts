@@ -1,6 +1,6 @@
 import type { WidgetModel } from "../shared/anywidget";
 import type { Encoded } from "./encoded";
-import type { Answer, FormData, FormState, FromKernel, Status } from "./protocol";
+import type { Answer, FormData, FormState, FromKernel, Status, Tools } from "./protocol";
 
 /** After this long without an answer the kernel counts as busy. */
 export const BUSY_AFTER_MS = 1_500;
@@ -10,6 +10,8 @@ export interface FormListener {
   form(form: FormData): void;
   /** Some fields of it changed. */
   fields(unit: string, statuses: Status[]): void;
+  /** Something else can be undone now, or waits to be applied. */
+  tools(tools: Tools | null): void;
   /** Whether the kernel has yet to answer something, for longer than is usual. */
   busy(waiting: boolean): void;
 }
@@ -24,6 +26,8 @@ export class FormClient {
   private seq = -1;
   private nextId = 1;
   private readonly waiting = new Map<number, (answer: Answer) => void>();
+  /** Work of the graph's, which may take long without the kernel being busy. */
+  private readonly working = new Map<number, (answer: Answer) => void>();
   private greeting: number | null = null;
   private busyTimer: ReturnType<typeof setTimeout> | null = null;
   private readonly receive = (message: FromKernel) => this.onMessage(message);
@@ -42,15 +46,28 @@ export class FormClient {
     this.watch();
   }
 
-  edit(unit: string, path: string, value: Encoded): Promise<Answer> {
-    return this.ask({ type: "edit", unit, path, value });
+  /** `seen` is the value that is overwritten, as far as this page knows. */
+  edit(unit: string, path: string, value: Encoded, seen?: Encoded): Promise<Answer> {
+    return this.ask({ type: "edit", unit, path, value, ...(seen === undefined ? {} : { seen }) });
   }
 
   reset(unit: string, path: string): Promise<Answer> {
     return this.ask({ type: "reset", unit, path });
   }
 
-  /** Forget a refused edit. */
+  /** Apply, undo, redo: answered when the graph has done it. */
+  work(type: string, content: Record<string, unknown> = {}): Promise<Answer> {
+    const id = this.nextId++;
+    const answered = new Promise<Answer>((resolve) => this.working.set(id, resolve));
+    this.model.send({ ...content, type, id });
+    return answered;
+  }
+
+  tell(type: string, content: Record<string, unknown> = {}): void {
+    this.model.send({ ...content, type });
+  }
+
+  /** Forget a refused edit, or one that waits. */
   dismiss(unit: string, path: string): void {
     this.model.send({ type: "dismiss", unit, path });
   }
@@ -59,6 +76,7 @@ export class FormClient {
     if (this.busyTimer !== null) clearTimeout(this.busyTimer);
     this.model.off("msg:custom", this.receive as (...args: never[]) => void);
     this.waiting.clear();
+    this.working.clear();
   }
 
   private ask(content: Record<string, unknown>): Promise<Answer> {
@@ -102,10 +120,12 @@ export class FormClient {
         for (const [unit, statuses] of Object.entries(message.units)) {
           this.listener.fields(unit, statuses);
         }
+        if (message.tools !== undefined) this.listener.tools(message.tools);
         break;
       case "answer":
-        this.waiting.get(message.id)?.(message);
+        (this.waiting.get(message.id) ?? this.working.get(message.id))?.(message);
         this.waiting.delete(message.id);
+        this.working.delete(message.id);
         this.answered();
         break;
     }

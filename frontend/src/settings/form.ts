@@ -5,6 +5,7 @@ import { make } from "./dom";
 import type { FormData, FormState, Status } from "./protocol";
 import type { FieldRow } from "./row";
 import { SectionView } from "./section";
+import { ToolBar } from "./tools";
 
 /** From this many fields on there is a box to search them. */
 const SEARCH_FROM = 9;
@@ -15,6 +16,7 @@ const OPEN_UNITS = 3;
 export class FormView {
   readonly element: HTMLElement;
   private readonly client: FormClient;
+  private readonly tools: ToolBar;
   private readonly banner = make("div", { class: "banner", role: "status", "aria-live": "polite" });
   private readonly search: HTMLInputElement;
   private readonly sections = make("div", { class: "sections" });
@@ -39,6 +41,7 @@ export class FormView {
       this.search.value = "";
       this.filter();
     });
+    const tools = make("div", { class: "tools" });
     this.element = make(
       "div",
       // Single keys are the notebook's, but not those pressed in here.
@@ -48,6 +51,7 @@ export class FormView {
         "data-lm-suppress-shortcuts": "true",
       },
       this.banner,
+      tools,
       this.search,
       this.sections,
       this.none,
@@ -58,11 +62,13 @@ export class FormView {
         this.show(form);
       },
       fields: (unit, statuses) => this.update(unit, statuses),
+      tools: (state) => this.tools.update(state),
       busy: (waiting) => {
         this.isBusy = waiting;
         this.paint();
       },
     });
+    this.tools = new ToolBar(tools, this.client);
     const mismatch = protocolMismatch(model.get("_protocol"));
     if (mismatch !== null) {
       this.element.dataset.state = "mismatch";
@@ -78,6 +84,7 @@ export class FormView {
 
   close(): void {
     this.client.close();
+    this.tools.close();
   }
 
   /** What all controls hold, by unit and path, for tests of the whole form. */
@@ -87,6 +94,7 @@ export class FormView {
 
   private show(form: FormData): void {
     this.data = form;
+    this.tools.update(form.tools ?? null);
     // Values change often, what the form is made of hardly ever: then it isn't built again.
     const structure = JSON.stringify(form.sections.map(({ fields: _fields, ...rest }) => rest));
     if (structure === this.built) {
@@ -124,6 +132,7 @@ export class FormView {
 
   private update(unit: string, statuses: Status[]): void {
     this.views.find((view) => view.unit === unit)?.update(statuses);
+    this.tools.somethingChanged();
   }
 
   private filter(): void {
@@ -164,5 +173,6 @@ export class FormView {
     this.banner.hidden = text === "";
     const live = status.state === "connected" && state !== "stale" && state !== "connecting";
     for (const view of this.views) view.setLive(live);
+    this.tools.setLive(live);
   }
 }

@@ -1,7 +1,7 @@
 /** What the kernel and this form say to each other (`ezmsg_nb/settings_form.py`). */
 import type { Encoded } from "./encoded";
 
-export type EditState = "idle" | "pending" | "reported" | "applied" | "failed";
+export type EditState = "idle" | "staged" | "pending" | "reported" | "applied" | "failed";
 
 export type ControlSpec =
   | { c: "bool" }
@@ -47,7 +47,10 @@ export interface Node {
   kids?: Node[];
 }
 
-/** How a field stands: value, state, error, initial value (if another), value from elsewhere. */
+/**
+ * How a field stands: value, state, error, initial value (if another), value from elsewhere, and
+ * what the unit holds while an edit waits to be applied.
+ */
 export interface Status {
   p: string;
   v: Encoded;
@@ -55,6 +58,7 @@ export interface Status {
   e?: string;
   i?: Encoded;
   x?: Encoded;
+  h?: Encoded;
   unknown?: boolean;
 }
 
@@ -68,9 +72,30 @@ export interface Section {
 
 export type Connection = "connected" | "reconnecting" | "closed" | "lost";
 
+/** What can be undone and redone, in words, and the edits that wait to be applied together. */
+export interface Tools {
+  undo: string;
+  redo: string;
+  collect: boolean;
+  staged: number;
+  units: string[];
+  whole: boolean;
+  applying: boolean;
+}
+
+export interface Change {
+  t: number;
+  unit: string;
+  field: string;
+  old: Encoded;
+  new: Encoded;
+  by: string;
+}
+
 export interface FormData {
   seq: number;
   status: { state: Connection; text: string };
+  tools?: Tools | null;
   sections: Section[];
 }
 
@@ -80,11 +105,17 @@ export interface Answer {
   ok: boolean;
   reason?: string;
   field?: Status;
+  /** Changed elsewhere before the edit came: it wasn't made. */
+  conflict?: boolean;
+  /** Whether the same with `force` would go over somebody else's change. */
+  force?: boolean;
+  text?: string;
+  history?: Change[];
 }
 
 export type FromKernel =
   | { type: "form"; seq: number; form: FormData }
-  | { type: "fields"; seq: number; units: Record<string, Status[]> }
+  | { type: "fields"; seq: number; units: Record<string, Status[]>; tools?: Tools | null }
   | Answer;
 
 export interface FormState {

@@ -8,7 +8,7 @@ import type { Answer, Node, Status } from "./protocol";
 /** How long "applied" is written beside a field. The state itself stays in `data-state`. */
 const APPLIED_SHOWN_MS = 2_500;
 
-const IN_FLIGHT = ["pending", "reported", "applied", "failed"];
+const IN_FLIGHT = ["staged", "pending", "reported", "applied", "failed"];
 
 /**
  * One field: its name, its control, and beside it how its last edit went.
@@ -31,6 +31,8 @@ export class FieldRow {
   private retired = false;
   private drawing = false;
   private sending = 0;
+  /** The value from elsewhere that the person was asked about when they sent theirs. */
+  private asked: { about: Encoded } | null = null;
   private live = true;
   private quiet: ReturnType<typeof setTimeout> | undefined;
 
@@ -170,18 +172,29 @@ export class FieldRow {
 
   private refused: Encoded = null;
 
-  private commit(): void {
+  private commit(overwrite = false): void {
     if (this.node.ro !== null || !this.live) return;
     const value = this.control.read();
-    if (equal(value, this.status.v)) {
+    const elsewhere = this.changedElsewhere;
+    if (equal(value, this.status.v) && (elsewhere === undefined || !overwrite)) {
       this.revert();
       return;
     }
+    const known = this.asked !== null && equal(this.asked.about, elsewhere ?? null);
+    if (elsewhere !== undefined && !overwrite && !known) {
+      this.asked = { about: elsewhere };
+      this.typed = true;
+      this.paint();
+      return;
+    }
+    this.asked = null;
     this.refused = value;
+    // After an edit of one's own the kernel may know better already.
+    const seen = this.sending === 0 ? (this.status.x ?? this.status.v) : undefined;
     this.sending += 1;
     this.paint();
     void this.client
-      .edit(this.unit, this.node.p, value)
+      .edit(this.unit, this.node.p, value, seen)
       .then((answer) => this.answered(answer, value));
   }
 
@@ -196,17 +209,27 @@ export class FieldRow {
 
   private answered(answer: Answer, value: Encoded): void {
     this.sending -= 1;
-    // Typed on meanwhile: that is another edit, and stays.
+    if (answer.conflict) {
+      this.typed = true;
+      this.take(answer.field ?? this.status, false);
+      this.asked = { about: this.changedElsewhere ?? null };
+      this.paint();
+      return;
+    }
+    const status = answer.field ?? this.status;
     if (answer.ok && equal(this.control.read(), value)) {
       this.typed = false;
       this.shown = value;
+    } else if (answer.ok) {
+      // Typed on meanwhile: that is another edit, on top of one's own, and stays.
+      this.shown = status.v;
     }
-    const status = answer.field ?? this.status;
     this.take(answer.ok ? status : { ...status, s: "failed", e: answer.reason ?? "" }, true);
   }
 
   private revert(): void {
     this.typed = false;
+    this.asked = null;
     if (this.status.s === "failed") {
       this.client.dismiss(this.unit, this.node.p);
       const { e: _error, ...rest } = this.status;
@@ -214,6 +237,12 @@ export class FieldRow {
     }
     this.draw(this.status.v);
     this.paint();
+  }
+
+  /** Forget an edit that waits to be applied, and what is typed. */
+  private unstage(): void {
+    if (this.status.s === "staged") this.client.dismiss(this.unit, this.node.p);
+    this.revert();
   }
 
   /** Give the control a value. What has the focus in it may go, which is no decision. */
@@ -248,7 +277,9 @@ export class FieldRow {
     this.control.enable(this.live && node.ro === null);
     this.name.title = this.explanation();
     this.mark.textContent =
-      { pending: "pending", reported: "reported", applied: "applied" }[state as string] ?? "";
+      { staged: "waits", pending: "pending", reported: "reported", applied: "applied" }[
+        state as string
+      ] ?? "";
     this.back.hidden = !this.modified || node.ro !== null || !this.live;
     if (status.i !== undefined) this.back.title = `Back to the initial value: ${words(status.i)}`;
     this.paintNote(state);
@@ -260,11 +291,14 @@ export class FieldRow {
     note.className = "note";
     if (elsewhere !== undefined) {
       note.classList.add("elsewhere");
-      note.replaceChildren(`changed elsewhere: ${words(elsewhere)}`);
-      if (this.typed && state !== "pending") {
+      const asks = this.asked !== null && equal(this.asked.about, elsewhere);
+      const what = asks ? "; Enter again overwrites it" : "";
+      note.classList.toggle("asks", asks);
+      note.replaceChildren(`changed elsewhere: ${words(elsewhere)}${what}`);
+      if ((this.typed || state === "staged") && state !== "pending") {
         note.append(
-          this.action("Take it", () => this.revert()),
-          this.action("Keep mine", () => this.commit()),
+          this.action("Take it", () => this.unstage()),
+          this.action("Keep mine", () => this.commit(true)),
         );
       }
     } else if (state === "failed") {
@@ -273,6 +307,10 @@ export class FieldRow {
       if (this.typed) {
         note.append(this.action(`Back to ${words(status.v)}`, () => this.revert()));
       }
+    } else if (state === "staged" && !this.typed) {
+      note.classList.toggle("failed", status.e !== undefined);
+      note.replaceChildren(status.e ?? `holds ${words(status.h ?? null)} until applied`);
+      note.append(this.action("Discard", () => this.unstage()));
     } else if (node.ro !== null) {
       note.replaceChildren(node.ro);
     } else if (this.typed && this.sending === 0) {
