@@ -41,7 +41,6 @@ from kernel_runtime.model import Edge, Port, ProcessInfo, Topology, UnitInfo
 from kernel_runtime.profiling.clocks import ProcessClock
 from kernel_runtime.profiling.columns import Columns, StreamTable
 from kernel_runtime.profiling.latency import TraceReader
-from kernel_runtime.profiling.rates import Counts
 from kernel_runtime.profiling.recording import TraceRecording
 from kernel_runtime.profiling.trace_decode import ProcessSamples, TraceDecoder
 from kernel_runtime.profiling.trace_scope import TraceScope
@@ -84,9 +83,9 @@ def recording_of(table: StreamTable, max_samples: int) -> TraceRecording:
         str(process_of(unit)): ProcessClock(str(process_of(unit)), "h", 10**18, 0, 1000, True)
         for unit in UNITS
     }
-    made = TraceRecording(TraceScope(), max_samples, table, graph(), clocks, Counts({}, {}, {}))
-    for process in clocks:
-        made.start_process(process, 0)
+    made = TraceRecording(TraceScope(), max_samples, table, graph(), clocks)
+    made.begin()
+    made.started_at = 0
     return made
 
 

@@ -87,5 +87,6 @@ def test_nothing_limits_an_idle_graph() -> None:
     units = frame[frame["kind"] == "unit"]
     assert set(units["name"]) == {"TICK", "HOLD", "SINK", "SIDE"}
     assert units.iloc[0]["name"] == "HOLD"
-    assert units.iloc[0]["busy"] == pytest.approx(0.55, abs=0.2)
+    # Half a message's time by its hold alone; more where the machine is busy otherwise.
+    assert units.iloc[0]["busy"] > 0.4
     assert not units[units["name"] != "HOLD"]["limiting"].any()

@@ -120,6 +120,7 @@ class _Judge:
         self._edges = self._reader.edges()
         self._blocked = self._blocked_shares()
         self._busy: dict[str, float] = {}
+        self._holding: dict[str, float] = {}
         self._unit_of = {
             port.topic: unit for unit in self._topology.units.values() for port in unit.ports
         }
@@ -140,6 +141,7 @@ class _Judge:
         # What a unit waits for its consumers while it holds a message is not its own work.
         busy = max(0.0, occupied - blocked)
         self._busy[unit.address] = busy
+        self._holding[unit.address] = occupied
         queued, buffers = self._queued(topics)
         words = []
         if held:
@@ -290,21 +292,24 @@ class _Judge:
                 continue
             period_ns = self._period_ns(edge)
             usual_ns = float(np.median(edge.transport_ns))
-            if period_ns <= 0 or usual_ns <= 0:
+            if period_ns <= 0:
                 continue
-            share = min(1.0, usual_ns / period_ns)
+            share = max(0.0, min(1.0, usual_ns / period_ns))
             sharing = [
-                self._busy.get(other.address, 0.0)
+                self._holding.get(other.address, 0.0)
                 for other in self._topology.units.values()
                 if other.process_id == unit.process_id
             ]
             score = share * (1.0 - max(sharing, default=0.0))
+            if edge.channel == "TCP":
+                score = max(score, self._unexplained(edge.from_process))
             if score < 0.3:
                 continue
             name = f"{self._named(edge.from_topic)} -> {unit.address}"
             channel = edge.channel or "an unknown channel"
             advice = (
-                " TCP copies each message through a socket; on one host shared memory does not."
+                f" Sending takes up to {self._unexplained(edge.from_process):.0%} of a CPU: TCP "
+                f"copies each message through a socket; on one host shared memory does not."
                 if edge.channel == "TCP"
                 else ""
             )
@@ -320,9 +325,21 @@ class _Judge:
             )
         return found
 
+    def _unexplained(self, process_id: str) -> float:
+        """How much a process runs, or would, without any of its units holding a message.
+
+        A publish is stamped after the socket took it, so the work of sending shows here alone.
+        """
+        load = self._seen.loads.get(process_id)
+        if load is None:
+            return 0.0
+        units = self._topology.processes[process_id].units
+        held = sum(self._holding.get(unit, 0.0) for unit in units)
+        return max(0.0, min(1.0, load.cpu + (load.starved or 0.0)) - held)
+
     def _queueless(self, unit: UnitInfo) -> set[str]:
         """Subscribers of a unit whose messages do not wait for its handlers."""
-        if self._busy.get(unit.address, 0.0) >= LIMITING:
+        if self._holding.get(unit.address, 0.0) >= LIMITING:
             return set()
         leaky = {port.topic for port in unit.inputs if port.leaky}
         return {

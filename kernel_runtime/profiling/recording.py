@@ -58,21 +58,20 @@ class TraceRecording:
         streams: StreamTable,
         topology: Topology,
         clocks: Mapping[str, ProcessClock],
-        counts_before: Counts,
     ) -> None:
         self.scope = scope
         self.max_samples = max_samples
         self.streams = streams
         self.topology = topology
         self.clocks = dict(clocks)
-        self.counts_before = counts_before
+        self.counts_before = Counts({}, {}, {})
         self.counts_after: Counts | None = None
         self.interruptions: list[Interruption] = []
         self.boundaries: dict[str, list[int]] = {}
         self.began_ns = time.perf_counter_ns()
         self.started_at = time.time_ns()
         self.ended_at: int | None = None
-        self._start_ns: dict[str, int] = {}
+        self._began = False
         self._ring = ColumnRing(max_samples)
         self._wanted = np.empty(0, np.bool_)
         self._notes: list[str] = []
@@ -80,9 +79,11 @@ class TraceRecording:
 
     # -- filling --------------------------------------------------------------------------
 
-    def start_process(self, process_id: str, start_ns: int) -> None:
-        """Say from when on a process traces for this; what is older is left out."""
-        self._start_ns[process_id] = start_ns
+    def begin(self) -> None:
+        """Let what happens from now on be kept: every process that was reached traces now."""
+        self.began_ns = time.perf_counter_ns()
+        self.started_at = time.time_ns()
+        self._began = True
 
     def note(self, text: str) -> None:
         """Keep something that a person should know; once."""
@@ -102,13 +103,14 @@ class TraceRecording:
         at_once
             The samples came from the process itself, not with a message of the server.
         """
-        start_ns = self._start_ns.get(arrived.process_id)
-        if start_ns is None:
+        clock = self.clocks.get(arrived.process_id)
+        if clock is None or not self._began:
             return
         samples = arrived.samples
-        chosen = (samples.time_ns >= start_ns) & self._wanted_codes()[samples.code]
+        chosen = samples.time_ns >= self.started_at - clock.offset_ns
+        chosen &= self._wanted_codes()[samples.code]
         if self.ended_at is not None:
-            chosen &= samples.time_ns <= self.ended_at - self.clocks[arrived.process_id].offset_ns
+            chosen &= samples.time_ns <= self.ended_at - clock.offset_ns
         if traced_mod == 1 and self.scope.sample_mod > 1:
             chosen &= samples.seq % self.scope.sample_mod == 0
         kept = samples if chosen.all() else samples.where(chosen)

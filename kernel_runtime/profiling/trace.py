@@ -44,7 +44,8 @@ WATCH_EVERY_S = 0.5
 SILENT_AFTER_S = 2.0
 """A process that traced and now sends nothing for so long is asked what it does."""
 
-TAIL_DEADLINE_S = 5.0
+TAIL_DEADLINE_S = 3.0
+TAIL_QUIET_S = 0.2
 REQUEST_S = 1.0
 
 
@@ -154,10 +155,7 @@ class TraceHub:
             snapshot = await self._context.snapshot()
             self._topology = topology_of(snapshot)
             clocks, unreachable = await measure_clocks(self._context, self._processes())
-            counts = await count_messages(self._context, snapshot)
-            recording = TraceRecording(
-                scope, max_samples, self._streams, self._topology, clocks, counts
-            )
+            recording = TraceRecording(scope, max_samples, self._streams, self._topology, clocks)
             for process_id, error in unreachable.items():
                 recording.note(f"Process {self._named(process_id)} is not traced: {error.message}")
             self._recordings.append(recording)
@@ -171,8 +169,6 @@ class TraceHub:
             return recording
 
     async def _begin(self, recording: TraceRecording) -> None:
-        for process_id, clock in recording.clocks.items():
-            recording.start_process(process_id, time.perf_counter_ns() - _ahead_ns(clock))
         if self._stream is None:
             self._stream = TraceStream(
                 self._context,
@@ -193,6 +189,9 @@ class TraceHub:
         ]
         if wanted and all(process_id in failures for process_id in wanted):
             raise next(iter(failures.values()))
+        # Not before all of them trace: else messages would be received whose publish is not.
+        recording.begin()
+        recording.counts_before = await self._counts()
 
     async def stop(self, recording: TraceRecording) -> None:
         """End a trace: off where no other trace wants it, and the last samples in. Idempotent."""
@@ -417,14 +416,13 @@ class TraceHub:
         if stream is None or not stream.is_live:
             return
         asked = time.monotonic()
-        first = stream.messages
         # The answers of the processes came after all that they had pushed, so the server's next
-        # round brings it: its second message from now at the latest, or silence.
-        while stream.is_live and stream.messages < first + 2:
+        # round brings it, in one message or in many: a round's time, and then silence.
+        while stream.is_live:
             await asyncio.sleep(0.02)
             now = time.monotonic()
             quiet_s = now - max(asked, stream.last_message_at)
-            if now - asked > 1.3 * self._interval_s + 0.1 and quiet_s > 0.1:
+            if now - asked > self._interval_s + TAIL_QUIET_S and quiet_s > TAIL_QUIET_S:
                 return
             if now - asked > TAIL_DEADLINE_S:
                 return
