@@ -13,6 +13,9 @@ from ezmsg_nb.trace import Trace
 from kernel_runtime import background_loop
 from kernel_runtime.profiling.clocks import ProcessClock, clock_error_ns
 
+BUFFERS = 32
+"""So many messages of a publisher may be under way when a trace begins, and when it ends."""
+
 
 @pytest.fixture(autouse=True, scope="module")
 def no_loop_left() -> Iterator[None]:
@@ -52,12 +55,11 @@ def test_each_connection_has_its_numbers(chain: Trace) -> None:
     frame = chain.latency()
     for start, end in (("TICK", "HOLD"), ("HOLD", "SINK"), ("TICK", "SIDE")):
         row = edge(frame, start, end)
-        # At the ends of the trace a message may be under way.
-        assert row["no_publish"] <= 5
+        assert row["no_publish"] <= BUFFERS
         assert row["received"] == row["matched"] + row["ambiguous"] + row["no_publish"]
         assert row["published"] == row["matched"] + row["not_received"]
         assert row["ambiguous"] == 0
-        assert row["matched"] > 0.7 * 2.0 * RATE_HZ
+        assert row["matched"] > RATE_HZ
         assert row["clock_error_ms"] == 0 and not row["below_error"]
         assert row["channel"] == "SHM"
         assert 0 <= row["negative"] <= row["matched"]
@@ -73,7 +75,7 @@ def test_a_message_is_followed_along_a_path(chain: Trace) -> None:
     assert path.attrs["units"] == ("TICK", "HOLD", "SINK")
     gone = sum(messages for _, _, messages in path.attrs["lost"])
     assert len(path) + gone == path.attrs["started"]
-    assert len(path) > 0.95 * path.attrs["started"]
+    assert gone <= 2 * BUFFERS
     steps = path[["TICK -> HOLD ms", "HOLD ms", "HOLD -> SINK ms"]].sum(axis=1)
     assert steps.to_numpy() == pytest.approx(path["total_ms"].to_numpy(), abs=1e-6)
     assert path["HOLD ms"].min() >= HOLD_S * 1e3 * 0.99
@@ -89,7 +91,7 @@ def test_publishers_of_one_input_are_told_apart(fan_in: Trace) -> None:
     assert slow["received"] == fast["received"]
     for row in (slow, fast):
         # Numbers drift apart at once, so nearly all is clear; what isn't is counted.
-        assert row["matched"] + row["ambiguous"] >= 0.97 * row["published"]
+        assert row["matched"] + row["ambiguous"] >= row["published"] - BUFFERS
         assert row["matched"] > 0.7 * row["published"]
     sorted_out = slow["matched"] + fast["matched"] + slow["ambiguous"] + slow["no_publish"]
     assert sorted_out == slow["received"]
@@ -98,7 +100,7 @@ def test_publishers_of_one_input_are_told_apart(fan_in: Trace) -> None:
 
 def test_what_a_leaky_input_drops_is_no_lost_sample(leaky: Trace) -> None:
     row = edge(leaky.latency(), "TICK", "SINK")
-    assert row["no_publish"] <= 5
+    assert row["no_publish"] <= BUFFERS
     assert row["not_received"] > 0.6 * row["published"]
     # A leaky subscriber emits no spans: not zero, but not known.
     assert pd.isna(row["processing_p50_ms"])

@@ -262,10 +262,9 @@ def test_8_a_killed_kernel_leaves_no_tracing_on(chain: ezn.LiveGraph) -> None:
         assert is_tracing(chain, "TICK")
         os.kill(kernel.pid, signal.SIGKILL)
         killed = time.monotonic()
-    wait_for(lambda: not is_tracing(chain, "TICK"), "tracing to end", 3.0)
-    assert time.monotonic() - killed < 1.5 + 1.0
-    for unit in ("HOLD", "SINK", "SIDE"):
-        assert not is_tracing(chain, unit)
+    for unit in ("TICK", "HOLD", "SINK", "SIDE"):
+        left_s = max(0.1, killed + 1.5 + 1.5 - time.monotonic())
+        wait_for(lambda unit=unit: not is_tracing(chain, unit), "tracing to end", left_s)  # type: ignore[misc]
 
 
 def test_an_exiting_kernel_switches_it_off(chain: ezn.LiveGraph) -> None:
