@@ -95,6 +95,12 @@ class HostGraphServer(RoutingGraphServer):
         # Before anybody waits for clients to go: those who don't read would not.
         self._connections.end_all()
         self._watch.cancel()
+        leases = [lease for segment in self.shms.values() for lease in segment.leases]
+        for lease in leases:
+            lease.cancel()
+        await asyncio.gather(*leases, return_exceptions=True)
+        # Each lets go of its segment before ezmsg forgets them, and the segment goes once.
+        await asyncio.sleep(0)
         await super()._shutdown_async()
         for outbox in list(self._outboxes.values()):
             await outbox.close()
