@@ -45,12 +45,11 @@ from .profiling.trace_control import check_trace_control
 from .server_link import REQUEST_TIMEOUT_S
 from .soundness import is_sound, readable_components
 from .streams import BatchStream, EventStream, SupervisedStream
+from .subscriptions import Subscription
 from .wire import Connection, payload_argument, text_argument
 
 T = TypeVar("T")
 E = TypeVar("E", Publisher, Subscriber)
-
-S = TypeVar("S", bound=SupervisedStream[Any])
 
 CLOSE_TIMEOUT_S = 1.0
 
@@ -507,9 +506,11 @@ class KernelGraphContext(GraphSession):
 
     # -- streams --------------------------------------------------------------------------
 
-    def subscribe_settings_events(self, *, after_seq: int = 0) -> EventStream[SettingsChangedEvent]:
+    def subscribe_settings_events(
+        self, *, after_seq: int = 0
+    ) -> Subscription[SettingsChangedEvent]:
         """Settings events after a number, and `Resynced` where the history was cut."""
-        return self._keep(
+        return self._subscription(
             EventStream(
                 self,
                 Command.SESSION_SETTINGS_SUBSCRIBE,
@@ -519,21 +520,23 @@ class KernelGraphContext(GraphSession):
             )
         )
 
-    def subscribe_topology_events(self, *, after_seq: int = 0) -> EventStream[TopologyChangedEvent]:
+    def subscribe_topology_events(
+        self, *, after_seq: int = 0
+    ) -> Subscription[TopologyChangedEvent]:
         """Topology events after a number, and `Resynced` where the history was cut."""
-        return self._keep(
+        return self._subscription(
             EventStream(self, Command.SESSION_TOPOLOGY_SUBSCRIBE, TopologyChangedEvent, after_seq)
         )
 
     def subscribe_profiling_trace(
         self, control: ProfilingStreamControl
-    ) -> BatchStream[ProfilingTraceStreamBatch]:
+    ) -> Subscription[ProfilingTraceStreamBatch]:
         """Trace batches as the server collects them, every ``control.interval`` seconds.
 
         Each subscription makes the server scan its whole buffer at each interval: subscribe
         only while tracing.
         """
-        return self._keep(
+        return self._subscription(
             BatchStream(
                 self,
                 Command.SESSION_PROFILING_SUBSCRIBE,
@@ -542,9 +545,9 @@ class KernelGraphContext(GraphSession):
             )
         )
 
-    def _keep(self, stream: S) -> S:
+    def _subscription(self, stream: SupervisedStream[T]) -> Subscription[T]:
         self._streams.add(stream)
-        return stream
+        return Subscription(stream)
 
     def release_stream(self, stream: SupervisedStream[Any]) -> None:
         """Forget a stream that has ended."""

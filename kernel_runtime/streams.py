@@ -189,6 +189,13 @@ class SupervisedStream(Generic[T]):
                 await self._task
         self._end(None)
 
+    def cancel(self) -> None:
+        """End it from its own loop, without waiting."""
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+        self._end(None)
+
     def _end(self, error: BaseException | None) -> None:
         self._buffer.end(error)
         self._source.release_stream(self)

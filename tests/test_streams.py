@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 from ezmsg.core.graphcontext import GraphContext
 from ezmsg.core.graphmeta import (
@@ -152,3 +153,20 @@ async def test_settings_history_is_whole_where_a_replay_is_cut(
                 event = await anext(stream)
                 assert not isinstance(event, Resynced)
                 assert event.seq == expected
+
+
+async def test_a_stream_that_nobody_holds_any_more_ends(
+    graph_server: GraphServerProcess,
+) -> None:
+    async with KernelGraphContext(graph_server.address) as context:
+        await context.connect("A", "B")
+        for _ in range(3):
+            async for event in context.subscribe_topology_events():
+                assert isinstance(event, TopologyChangedEvent)
+                break
+        async with asyncio.timeout(5):
+            while context._streams or any(
+                task.get_name() == "EventStream" for task in asyncio.all_tasks()
+            ):
+                gc.collect()
+                await asyncio.sleep(0.01)
