@@ -222,9 +222,9 @@ def test_a_million_samples_are_joined_within_a_second() -> None:
     times = np.arange(count) * 100_000
     publisher = Published("A", np.arange(count), times)
     other = Published("B", np.arange(count) + 10 * count, times)
-    began = time.perf_counter()
+    began = time.process_time()
     join = join_received(np.arange(count), times + 5000, [publisher, other])
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
     assert (join.outcome == MATCHED).all()
 
 
