@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import pickle
 import socket
@@ -108,7 +109,7 @@ async def _read_samples(reader: asyncio.StreamReader, count: int) -> None:
 
 
 async def _pings(context: GraphContext, seconds: float) -> list[float]:
-    times_s = []
+    times_s: list[float] = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times_s) < FEWEST:
         started = time.perf_counter()
@@ -154,7 +155,7 @@ async def stuck_reader(kind: str, seconds: float) -> tuple[float, float]:
         ):
             reader._transport.pause_reading()  # type: ignore[attr-defined]
             rss = process.memory_info().rss
-            times_s = []
+            times_s: list[float] = []
             end = time.perf_counter() + seconds
             while time.perf_counter() < end or len(times_s) < FEWEST:
                 started = time.perf_counter()
@@ -163,6 +164,37 @@ async def stuck_reader(kind: str, seconds: float) -> tuple[float, float]:
                 await asyncio.sleep(0.02)
             growth = process.memory_info().rss - rss
     return p99_ms(times_s), growth / 2**20
+
+
+async def storm(seconds: float, rate_hz: float) -> tuple[float, float]:
+    """Connect, half-send a command and go, again and again, at our server.
+
+    Returns connections a second, and the slowest snapshot of another client meanwhile in ms.
+    """
+    with server("ours") as (address, _):
+        async with GraphContext(address, auto_start=False) as context:
+            end = time.perf_counter() + seconds
+            made = 0
+
+            async def rude() -> None:
+                nonlocal made
+                began = time.perf_counter()
+                while time.perf_counter() < end:
+                    _, writer = await asyncio.open_connection(*address)
+                    writer.write(Command.PUBLISH.value + b"\x01")
+                    writer.transport.abort()
+                    made += 1
+                    await asyncio.sleep(max(0.0, began + made / rate_hz - time.perf_counter()))
+
+            going = asyncio.create_task(rude())
+            slowest_s = 0.0
+            while not going.done():
+                started = time.perf_counter()
+                await context.snapshot()
+                slowest_s = max(slowest_s, time.perf_counter() - started)
+                await asyncio.sleep(0.02)
+            await going
+    return made / seconds, slowest_s * 1e3
 
 
 async def pubsub_setup_s(address: Address) -> float:
@@ -230,6 +262,10 @@ async def measure(*, quick: bool) -> dict[str, object]:
         snapshot_ms, growth = await stuck_reader(kind, seconds)
         figures["snapshot_p99_ms_stuck_reader"][kind] = snapshot_ms
         figures["rss_growth_mib_stuck_reader"][kind] = growth
+    storm_hz, slowest_ms = await storm(2.0 if quick else 20.0, 1000.0)
+    print(
+        f"ours: {storm_hz:.0f} connections/s that break off, slowest snapshot {slowest_ms:.1f} ms"
+    )
     with contextlib.ExitStack() as servers:
         addresses = {kind: servers.enter_context(server(kind))[0] for kind in KINDS}
         set_up = await interleaved(
@@ -248,5 +284,6 @@ async def measure(*, quick: bool) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    logging.getLogger("ezmsg").setLevel(logging.ERROR)
     os.environ.setdefault("EZMSG_PUBLISHER_PORT_START", "26100")
     report(asyncio.run(measure(quick=arguments(__doc__ or "").quick)))

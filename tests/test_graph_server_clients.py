@@ -10,6 +10,7 @@ from real_graphs import GraphServerProcess, OurServerProcess
 
 # Collected here, they take the server of this module.
 from test_context import *  # noqa: F403
+from test_differential import *  # noqa: F403
 from test_faults import *  # noqa: F403
 from test_streams import *  # noqa: F403
 
