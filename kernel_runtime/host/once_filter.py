@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -23,10 +24,13 @@ class OnceFilter(logging.Filter):
     def __init__(self, thread: threading.Thread) -> None:
         super().__init__()
         self._thread = thread
+        self._pid = os.getpid()
         self._seen: OrderedDict[object, tuple[float, int]] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING or record.thread != self._thread.ident:
+        # A unit process is forked with this filter, and may give a thread the same number.
+        ours = (record.process, record.thread) == (self._pid, self._thread.ident)
+        if record.levelno < logging.WARNING or not ours:
             return True
         names = record.args if isinstance(record.args, tuple) else ()
         key = (record.msg, str(names[0]) if names else None)
