@@ -22,7 +22,7 @@ from .errors import (
     UnsupportedOperationError,
 )
 from .kernel_process import KernelProcess
-from .safe_pickle import StandIn
+from .stand_ins import StandIn
 from .streams import Resynced
 
 __all__ = [

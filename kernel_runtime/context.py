@@ -38,13 +38,14 @@ from ezmsg.core.subclient import Subscriber
 
 from .address import AddressLike
 from .errors import GraphError, RequestTimeoutError, UnsupportedOperationError
+from .event_streams import BatchStream, EventStream
 from .graph_session import GraphSession
 from .owning_loop import on_owning_loop
 from .process_control import ProcessControl
 from .profiling.trace_control import check_trace_control
 from .server_link import REQUEST_TIMEOUT_S
 from .soundness import is_sound, readable_components
-from .streams import BatchStream, EventStream, SupervisedStream
+from .streams import SupervisedStream
 from .subscriptions import Subscription
 from .wire import Connection, payload_argument, text_argument
 

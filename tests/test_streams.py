@@ -16,7 +16,7 @@ from ezmsg.core.netprotocol import Command
 from real_graphs import GraphServerProcess
 
 from kernel_runtime import Address, KernelGraphContext, Resynced
-from kernel_runtime.streams import EventStream
+from kernel_runtime.event_streams import EventStream
 from kernel_runtime.wire import open_connection, text_argument
 
 

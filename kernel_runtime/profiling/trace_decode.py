@@ -25,6 +25,7 @@ from ezmsg.core.graphmeta import (
 
 from .. import safe_pickle
 from ..errors import UnsafePayloadError
+from ..stand_ins import Sealed
 from .columns import NO_SEQ, Columns, StreamTable
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(ProfilingTraceSample))
@@ -77,9 +78,7 @@ class TraceDecoder:
         self._states: list[Any] = []
         # A bound builtin as a class attribute: BUILD calls it with each sample's dict, at C
         # speed. The class is sealed, so that no message can put another in its place.
-        sample = safe_pickle._Sealed(
-            "TraceSample", (), {"__slots__": (), "__setstate__": self._states.append}
-        )
+        sample = Sealed("TraceSample", (), {"__slots__": (), "__setstate__": self._states.append})
         self._replacements: dict[tuple[str, str], Any] = {
             (graphmeta.__name__, "ProfilingTraceSample"): sample,
             (graphmeta.__name__, "ProfileChannelType"): safe_pickle._SealedCall(_channel_text),
