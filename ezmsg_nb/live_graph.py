@@ -7,6 +7,7 @@ import contextlib
 import functools
 import threading
 import time
+import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar, overload
@@ -23,6 +24,7 @@ from kernel_runtime.follower import GraphFollower
 from kernel_runtime.host import GraphHost, LogRecord, ProcessExit
 from kernel_runtime.host.definition import GraphDefinition
 from kernel_runtime.model import Edge, UnitInfo
+from kernel_runtime.observer import Tap
 from kernel_runtime.profiling.process_load import LoadSample, loads_between, sample_loads
 from kernel_runtime.profiling.rates import Counts, count_messages, rates_between
 from kernel_runtime.server_link import Status
@@ -75,6 +77,7 @@ class LiveGraph:
         self._loop = loop
         self._host = host
         self._definition = definition
+        self._taps: weakref.WeakSet[Tap] = weakref.WeakSet()
         self._closed = False
         self.is_lost = False
         self._end_reason = ""
@@ -410,6 +413,45 @@ class LiveGraph:
             definition = definition.with_components(changed_units)
         self._start_again(self._host, definition, timeout)
 
+    def tap(self, topic: str, *, trust: bool | None = None) -> Tap:
+        """Receive the messages of a topic, without ever holding the pipeline back.
+
+        Parameters
+        ----------
+        topic
+            Such as ``"LP/OUTPUT_SIGNAL"``; `edges` has those that are connected.
+        trust
+            Whether messages may be of any class, whose code then runs in this kernel: by
+            default only in a graph that was started from here. Elsewhere they are plain
+            values, arrays, ezmsg's own messages, and classes of this notebook.
+
+        Returns
+        -------
+        Tap
+            With ``latest()``, ``collect(...)``, ``async for``, and ``close()``.
+
+        Raises
+        ------
+        GraphError
+            There is no such topic, or it could not be subscribed to.
+        """
+        self._refresh()
+        if topic not in self.topic_names:
+            raise GraphError(
+                f"The graph at {self.address} has no topic {topic!r}. It has: "
+                f"{', '.join(self.topic_names)}.",
+                address=self.address,
+            )
+        graph = self._host.spec.graph if self._host is not None else None
+        tap = Tap(
+            self.aio.address,
+            topic,
+            definitions=graph.definitions if graph is not None else b"",
+            trust=self._host is not None if trust is None else trust,
+        )
+        self._taps.add(tap)
+        return tap
+
     @property
     def can_restart(self) -> bool:
         """Whether it was started from here."""
@@ -598,6 +640,8 @@ class LiveGraph:
             self.is_lost = lost
             self._end_reason = reason
         self._views.show_status()
+        for tap in list(self._taps):
+            tap.close()
         with contextlib.suppress(GraphError, RuntimeError):
             self._loop.run(self._detach(), timeout=3.0)
 

@@ -64,7 +64,7 @@ class HostProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env=_host_environment(),
+            env=child_environment(),
             start_new_session=True,
         )
         assert self._process.stdin is not None
@@ -183,7 +183,17 @@ def _lines(fd: int) -> Iterator[bytes]:
         yield partial
 
 
-def _host_environment() -> dict[str, str]:
+def restore_environment() -> None:
+    """In the child: put back what the kernel's own environment had."""
+    kernel_python_path = os.environ.pop(KERNEL_PYTHON_PATH, None)
+    if kernel_python_path:
+        os.environ["PYTHONPATH"] = kernel_python_path
+    elif kernel_python_path is not None:
+        del os.environ["PYTHONPATH"]
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a Python process that shall import this very package."""
     environment = dict(os.environ)
     package_root = str(Path(__file__).resolve().parents[2])
     if package_root not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):

@@ -33,7 +33,7 @@ from .graph_factory import (
     find_cycle,
     unpack_graph,
 )
-from .host_process import KERNEL_PYTHON_PATH
+from .host_process import restore_environment
 from .logs import LogDrain, LogSource
 from .packing import PackedGraph
 from .server_choice import create_graph_server
@@ -260,11 +260,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # ezmsg forks from a process with threads, by its design; the warning helps nobody here.
     warnings.filterwarnings("ignore", message=".*use of fork\\(\\) may lead to deadlocks.*")
-    kernel_python_path = os.environ.pop(KERNEL_PYTHON_PATH, None)
-    if kernel_python_path:
-        os.environ["PYTHONPATH"] = kernel_python_path
-    elif kernel_python_path is not None:
-        del os.environ["PYTHONPATH"]
+    restore_environment()
 
     commands_fd, events_fd = os.dup(0), os.dup(1)
     null_fd = os.open(os.devnull, os.O_RDONLY)
