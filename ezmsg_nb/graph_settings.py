@@ -108,7 +108,8 @@ class GraphSettings(Mapping[str, UnitSettings]):
             last field fastest.
         measure
             Called with the graph for each; what it returns (a number, a mapping, or a
-            DataFrame) becomes rows. Rates of all publishers over a second by default.
+            DataFrame) becomes rows. By default `ezmsg_nb.settings_sweep.rates_and_latency`:
+            rates of all publishers and latency of their messages over a second.
         settle_s
             Seconds to wait after the settings are in force.
         repeat

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 Measure = Callable[["LiveGraph"], Any]
 Combination = dict[str, dict[str, Any]]
+
+MEASURE_S = 1.0
+LATENCIES = ["transport_p50_ms", "transport_p99_ms"]
 
 
 def sweep(
@@ -49,7 +53,7 @@ def sweep(
     original: Combination = {
         unit: {path: settings[unit][path] for path in fields} for unit, fields in values.items()
     }
-    measuring = measure or profile_rates
+    measuring = measure or rates_and_latency
     shown = _Progress(len(combinations) * repeat) if progress else None
     frames: list[pd.DataFrame] = []
     try:
@@ -80,11 +84,34 @@ def sweep(
     return pd.concat(frames, ignore_index=True)
 
 
-def profile_rates(graph: LiveGraph) -> pd.DataFrame:
-    """Rates of all publishers over a second: ``unit``, ``topic``, ``rate_hz``."""
-    frame = graph.profile(1.0)
+def rates_and_latency(graph: LiveGraph) -> pd.DataFrame:
+    """What all publishers did during a traced second.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``unit``, ``topic``, ``rate_hz``, and of the messages' way to the slowest of the
+        topic's subscribers ``transport_p50_ms`` and ``transport_p99_ms``; NaN where it can't
+        be traced.
+    """
+    tracing = graph.trace()
+    traced = False
+    with contextlib.suppress(GraphError):
+        tracing.start()
+        traced = True
+    try:
+        frame = graph.profile(MEASURE_S)
+    finally:
+        if traced:
+            tracing.stop()
     publishers = frame[(frame["role"] == "publisher") & (frame["messages_total"] > 0)]
-    return publishers[["unit", "topic", "rate_hz"]].astype({"unit": object, "topic": object})
+    found = publishers[["unit", "topic", "rate_hz"]].astype({"unit": object, "topic": object})
+    latency = pd.DataFrame(columns=["from_topic", *LATENCIES])
+    if traced:
+        edges = tracing.latency().astype({"from_topic": object})
+        latency = edges.groupby("from_topic")[LATENCIES].max().reset_index()
+    joined = found.merge(latency, left_on="topic", right_on="from_topic", how="left")
+    return joined.drop(columns="from_topic").astype(dict.fromkeys(LATENCIES, float))
 
 
 def _combinations(values: Mapping[str, Mapping[str, Sequence[object]]]) -> Iterator[Combination]:

@@ -141,6 +141,17 @@ def test_a_sweep_measures_each_combination_and_puts_back(hosted: ezn.LiveGraph) 
     assert hosted.settings.frame().equals(before)
 
 
+def test_a_sweep_measures_rates_and_latency(running_graph: RunningGraph) -> None:
+    with ezn.connect(running_graph.address) as graph:
+        frame = graph.settings.sweep(
+            {"SOURCE": {"rate_hz": [50.0, 200.0]}}, settle_s=0.2, progress=False
+        )
+        assert graph.settings["SOURCE"]["rate_hz"] == 100.0
+    sent = frame[frame["topic"] == "SOURCE/OUTPUT"].set_index("SOURCE.rate_hz")
+    assert 30 < sent["rate_hz"][50.0] < 60 < sent["rate_hz"][200.0]
+    assert sent["transport_p50_ms"].between(0, 500).all()
+
+
 def test_a_sweep_that_is_stopped_puts_back(hosted: ezn.LiveGraph) -> None:
     def stop(graph: ezn.LiveGraph) -> None:
         raise KeyboardInterrupt
