@@ -199,10 +199,14 @@ def decode(payload: bytes) -> Any:
     return value
 
 
-def decode_inward(payload: bytes) -> Any:
-    """Decode one message that is read here and not sent on as it is."""
+def decode_inward(payload: bytes, *, scan: bool = True) -> Any:
+    """Decode one message that is read here and not sent on as it is.
+
+    Without the scan of its opcodes where it was decoded before.
+    """
     try:
-        check_opcodes(payload)
+        if scan:
+            check_opcodes(payload)
         return _Reader(payload).load()
     except Exception as error:
         raise UnsafePayloadError(

@@ -115,7 +115,7 @@ class TraceRing:
         return found
 
     def _warm_up(self, push: _Push) -> None:
-        batch: ProcessProfilingTraceBatch = decode_inward(push.payload)
+        batch: ProcessProfilingTraceBatch = decode_inward(push.payload, scan=False)
         push.samples = batch.samples
         if self._warm is not None:
             self._warm.samples = None
