@@ -15,14 +15,13 @@ from ezmsg_nb.edit_queue import EditQueue
 from ezmsg_nb.form_actions import FormActions
 from ezmsg_nb.form_controls import Json
 from ezmsg_nb.form_fields import EditState, FormField, FormSection, SectionState
+from ezmsg_nb.form_inbox import FormInbox
 from ezmsg_nb.form_link import ConnectionState, FormLink
 from ezmsg_nb.form_table import html_table, text_table
-from ezmsg_nb.form_tools import KINDS, FormTools
+from ezmsg_nb.form_tools import FormTools
 from ezmsg_nb.front_end import PROTOCOL, MissingBundleError, bundle
 from kernel_runtime.errors import SettingsRejectedError
-from kernel_runtime.settings.encoding import decode, same
 from kernel_runtime.settings.plain import plain_value
-from kernel_runtime.settings.schema import MISSING
 from kernel_runtime.settings.values import coerce
 
 CommitCallback = Callable[[str, str, object], object]
@@ -73,6 +72,7 @@ class SettingsForm(anywidget.AnyWidget):
         self._parked: dict[str, SectionState] = {}
         self._link: Final = FormLink(self._lock, self)
         self.tools: Final = FormTools(self._lock, self, self._link, self._edits)
+        self._inbox: Final = FormInbox(self._lock, self, self._link)
         # anywidget makes a synced trait of this attribute.
         self._esm = _bundle_text()
         super().__init__(**kwargs)
@@ -328,70 +328,8 @@ class SettingsForm(anywidget.AnyWidget):
         self._link.fields_changed(section.unit, [field.path for field in fields])
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
-        if not isinstance(content, dict):
-            return
-        kind = content.get("type")
-        if kind == "hello":
-            self._link.hello()
-        elif kind in ("edit", "reset"):
-            answer = {"type": "answer", "id": content.get("id")}
-            self.send({**answer, **self._answer_edit(content)})
-        elif kind in KINDS:
-            self.tools.handle(str(kind), content)
-        elif kind == "dismiss":
-            self._dismiss(content.get("unit"), content.get("path"))
-
-    def _answer_edit(self, content: dict[str, object]) -> dict[str, object]:
-        unit, path = content.get("unit"), content.get("path")
-        try:
-            field = self._field(str(unit), str(path))
-        except KeyError as error:
-            return {"ok": False, "reason": str(error.args[0])}
-        with self._lock:
-            if "seen" in content and field.state != "pending" and content["seen"] != field.seen():
-                # Decided on without knowing of what came from elsewhere meanwhile.
-                return {"ok": False, "conflict": True, "field": field.status()}
-            reason = self._refusal_of(field, content)
-            # The field may have been made anew: what it takes can depend on what it holds.
-            field = self._sections[str(unit)].fields.get(str(path), field)
-            answer: dict[str, object] = {"ok": reason is None, "field": field.status()}
-            return answer if reason is None else {**answer, "reason": reason}
-
-    def _refusal_of(self, field: FormField, content: dict[str, object]) -> str | None:
-        """Carry out an edit of the browser; why it was refused, or None."""
-        unit, path = str(content.get("unit")), field.path
-        try:
-            if content["type"] == "reset":
-                if field.initial is MISSING:
-                    raise ValueError("has no initial value that is known")
-                value = field.initial
-            else:
-                value = decode(content.get("value"))
-        except ValueError as error:
-            reason = f"{path} {error}."
-            self.set_state(unit, path, "failed", reason)
-            return reason
-        if same(field.value, value):
-            if field.state == "failed":
-                field.dismiss()
-            if field.staged is not MISSING:
-                # Decided for over what came from elsewhere.
-                field.elsewhere = MISSING
-            self._mark(self.section(unit), [field])
-            return None
-        try:
-            self.edit(path, value, unit=unit)
-        except SettingsRejectedError as error:
-            return error.message
-        return None
-
-    def _dismiss(self, unit: object, path: object) -> None:
-        with self._lock:
-            section = self._sections.get(str(unit))
-            field = section.fields.get(str(path)) if section is not None else None
-            if section is not None and field is not None:
-                field.dismiss()
-                self._mark(section, [field])
+        if isinstance(content, dict):
+            self._inbox.take(content)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         made = super()._repr_mimebundle_(**kwargs)

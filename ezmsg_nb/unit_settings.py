@@ -52,8 +52,8 @@ class UnitSettings(MutableMapping[str, Any]):
     def update(self, *args: Any, **fields: object) -> None:
         """Set several fields, given as a mapping of dotted paths or by name.
 
-        All are checked before the first is sent; they are sent one by one, and those sent
-        are put back when one fails.
+        All are checked before anything is sent. In a graph of our host they are one published
+        value; elsewhere they go one by one, and those sent are put back when one fails.
         """
         self._graph.apply({self._unit: dict(*args, **fields)})
 

@@ -181,6 +181,27 @@ def test_collected_edits_are_discarded_and_see_outside_changes(
     assert form.values["GAIN"] == {"gain": 5.0, "delay_s": 0.0}
 
 
+def test_collected_edits_outlast_the_selection_of_another_unit(graph: ezn.LiveGraph) -> None:
+    both = graph.topology(settings=True)
+    both.selected = "GAIN"
+    both.form.tools.collect(True)
+    both.form.edit("gain", 6.0)
+    both.selected = "PUBLISHING"
+    both.form.edit("gain", 7.0)
+    assert both.form.units == ("PUBLISHING",)
+    assert both.form.tools.staged == {"GAIN": {"gain": 6.0}, "PUBLISHING": {"gain": 7.0}}
+    both.form.tools.apply()
+    assert graph.settings["GAIN"]["gain"] == 6.0
+    assert graph.settings["PUBLISHING"]["gain"] == 7.0
+    both.selected = "GAIN"
+    assert both.form.value["gain"] == 6.0
+    assert not both.form.tools.staged
+    graph.settings.undo()
+    assert graph.settings["PUBLISHING"]["gain"] == 1.0
+    assert graph.settings["GAIN"]["gain"] == 1.0
+    both.close()
+
+
 def test_history_and_code(form_page: FormPage, form: SettingsForm, graph: ezn.LiveGraph) -> None:
     form_page.add(form)
     page = form_page.page
