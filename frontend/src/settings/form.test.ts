@@ -178,6 +178,59 @@ describe("the form", () => {
     expect(kernel.sent.at(-1)).toMatchObject({ type: "dismiss", path: "order" });
   });
 
+  it("asks before an edit goes over a change from elsewhere", async () => {
+    kernel.say({ type: "form", seq: 1, form: form() });
+    kernel.type("5");
+    const enter = () =>
+      kernel.box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+    enter();
+    const edit = kernel.sent.at(-1);
+    expect(edit).toMatchObject({ seen: { k: "int", v: "4" } });
+    // The kernel knew of a change that had not come here yet.
+    kernel.say({
+      type: "answer",
+      id: edit?.id as number,
+      ok: false,
+      conflict: true,
+      field: { p: "order", v: { k: "int", v: "9" }, s: "idle" },
+    });
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(kernel.box.value).toBe("5");
+    expect(kernel.note).toContain("changed elsewhere: 9; Enter again overwrites it");
+    enter();
+    expect(kernel.sent.at(-1)).toMatchObject({
+      type: "edit",
+      value: { v: "5" },
+      seen: { k: "int", v: "9" },
+    });
+  });
+
+  it("has no tools but those that the kernel offers", () => {
+    const tools = kernel.element.querySelector(".tools") as HTMLElement;
+    kernel.say({ type: "form", seq: 1, form: form() });
+    expect(tools.hidden).toBe(true);
+    const offered = {
+      undo: "LP.order to 4",
+      redo: "",
+      collect: true,
+      staged: 2,
+      units: ["LP", "HP"],
+      whole: true,
+      applying: false,
+    };
+    kernel.say({ type: "fields", seq: 2, units: {}, tools: offered });
+    expect(tools.hidden).toBe(false);
+    expect(tools.textContent).toContain("2 changes wait");
+    const [undo, redo] = tools.querySelectorAll<HTMLButtonElement>(".tool");
+    expect([undo?.disabled, redo?.disabled]).toEqual([false, true]);
+    expect(undo?.title).toBe("Undo: LP.order to 4");
+    undo?.click();
+    expect(kernel.sent.at(-1)).toMatchObject({ type: "undo" });
+    // One thing after the other.
+    expect(undo?.disabled).toBe(true);
+  });
+
   it("says what a field holds that its type doesn't allow", () => {
     kernel.say({ type: "form", seq: 1, form: form({ v: "abc" }) });
     expect(kernel.note).toContain("holds abc, which is not a whole number");
