@@ -34,6 +34,7 @@ class EventHistory:
         self._bytes = 0
         self._first = 1
         self._changed = asyncio.Event()
+        self._awaited = False
         self.missed = 0
 
     @property
@@ -55,8 +56,10 @@ class EventHistory:
         if self._gone >= _TRIM_AT and self._gone > kept:
             del self._events[: self._gone]
             self._gone = 0
-        self._changed.set()
-        self._changed = asyncio.Event()
+        if self._awaited:
+            self._awaited = False
+            self._changed.set()
+            self._changed = asyncio.Event()
 
     def after(self, number: int, max_bytes: int | None = None) -> list[bytes]:
         """Events above a number, oldest first; at least one if there is any, and then no more
@@ -93,6 +96,7 @@ class EventHistory:
             events = self.after(sent, _CHUNK_BYTES)
             fresh = False
             if not events:
+                self._awaited = True
                 await self._changed.wait()
                 continue
             sent += len(events)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -152,7 +153,8 @@ class PassingGraphServer(GraphServer):
             source_session_id=source_session_id,
             source_process_id=source_process_id,
         )
-        self._topology_history.append(encode(event))
+        # Topics and ids: all of it is the server's own.
+        self._topology_history.append(pickle.dumps(event))
 
     async def _handle_settings_subscriber(
         self,
