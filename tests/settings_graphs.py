@@ -34,6 +34,8 @@ class KindsSettings(ez.Settings):
     sizes: tuple[int, ...] = (1, 2)
     labels: dict[str, float] = field(default_factory=dict)
     inner: Inner = field(default_factory=Inner)
+    # As many units declare it, against their own type.
+    unset: float = None
 
 
 class Kinds(ez.Unit):

@@ -137,6 +137,15 @@ def test_a_thousand_bad_edits_change_nothing(hosted: ezn.LiveGraph) -> None:
     form.close()
 
 
+def test_a_float_that_was_none_at_first_may_be_so_again(hosted: ezn.LiveGraph) -> None:
+    unit = hosted.settings["KINDS"]
+    assert unit["unset"] is None
+    unit["unset"] = 2
+    assert held_by_the_unit(hosted, "KINDS")["unset"] == 2.0
+    unit["unset"] = None
+    assert held_by_the_unit(hosted, "KINDS")["unset"] is None
+
+
 def test_a_second_editor_sees_the_change_within_a_second(shared_graph: RunningGraph) -> None:
     with ezn.connect(shared_graph.address) as one, ezn.connect(shared_graph.address) as other:
         form = other.settings.form("GAIN")
