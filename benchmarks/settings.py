@@ -78,7 +78,7 @@ def main() -> None:
     options = arguments(__doc__ or "")
     host = GraphHost.start(GraphSpec(factory="benchmarks.graphs:gain"))
     try:
-        figures = asyncio.run(measure(host, rounds=6 if options.quick else 20))
+        figures = asyncio.run(measure(host, rounds=60 if options.quick else 200))
     finally:
         host.stop()
     report(figures)
