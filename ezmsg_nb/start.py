@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from ezmsg.core import Component
 
 from kernel_runtime.address import AddressLike, parse_address
+from kernel_runtime.errors import GraphError, HostStartError
 from kernel_runtime.host import GraphHost, GraphSpec, StartMethod, demo_spec
 from kernel_runtime.host.definition import Connections, GraphDefinition
 
@@ -130,6 +131,13 @@ def _start(spec: GraphSpec, definition: GraphDefinition | None, timeout: float) 
     host = GraphHost.start(spec, timeout_s=timeout)
     try:
         return attach(host.address, host=host, definition=definition)
+    except GraphError as error:
+        host.stop()
+        if host.exit_reason in (None, "stopped"):
+            raise
+        raise HostStartError(
+            f"The graph ran, and was over before it could be shown: {host.exit_reason}."
+        ) from error
     except BaseException:
         host.stop()
         raise

@@ -197,7 +197,7 @@ def test_names_in_quoted_annotations_come_along(kernel: Kernel) -> None:
         "        print('hints', typing.get_type_hints(type(self.SETTINGS)))\n"
     )
     text = run_and_stop(
-        kernel, "g = ezn.run(RATIO=Ratio())\nprint(wait_for_line('RATIO', 'hints'))"
+        kernel, "g = ezn.run(RATIO=Ratio(), SINK=Sink())\nprint(wait_for_line('RATIO', 'hints'))"
     )
     assert text == "hints {'ratio': <class 'fractions.Fraction'>}\n"
 
@@ -212,6 +212,7 @@ def test_a_lambda_in_settings_travels_by_every_start_method(kernel: Kernel) -> N
     text = run_and_stop(
         kernel,
         "g = ezn.run(\n"
+        "    SINK=Sink(),\n"
         "    MAP=Map(MapSettings(lambda x: scaled(x) + 1)), OTHER=Map(MapSettings(scaled)),\n"
         "    start_method='spawn')\n"
         "print(*(wait_for_line(unit, 'gives') for unit in ('MAP', 'OTHER')))",
