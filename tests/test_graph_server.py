@@ -46,6 +46,19 @@ def either(
         server.close()
 
 
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServerProcess]:
+    """Our server, for what may wedge ezmsg's for good: its locks outlive the cause at times."""
+    server = OurServerProcess(tmp_path_factory.mktemp("steady"))
+    try:
+        with RawClient(server.address, Command.SHM_CREATE.value) as client:
+            client.send(*(number.to_bytes(8, "little") for number in (1, 64)))
+            client.exactly(1)
+        yield server
+    finally:
+        server.close()
+
+
 @pytest.fixture
 def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OurServerProcess]:
     """Our server with limits that a test can reach."""
@@ -94,11 +107,11 @@ def test_a_half_sent_command(either: GraphServerProcess, half: bytes) -> None:
     wait_for(lambda: serves_others(either.address, 1.0), "the server to serve again")
 
 
-def test_a_large_edit_to_a_stopped_process(either: GraphServerProcess, tmp_path: Path) -> None:
+def test_a_large_edit_to_a_stopped_process(steady: OurServerProcess, tmp_path: Path) -> None:
     ready = tmp_path / "asked"
     with (
-        peer(either.address, "process", "U/LARGE", ready) as process,
-        RawSession(either.address) as editor,
+        peer(steady.address, "process", "U/LARGE", ready) as process,
+        RawSession(steady.address) as editor,
     ):
         process.send_signal(signal.SIGSTOP)
         answers = []
@@ -110,37 +123,35 @@ def test_a_large_edit_to_a_stopped_process(either: GraphServerProcess, tmp_path:
         editor.socket.settimeout(20)
         edit.start()
         time.sleep(0.3)
-        assert serves_others(either.address, SOON_S) == is_ours(either)
-        if is_ours(either):
-            edit.join(2.0)
-            assert answers[0].error_code is ProcessControlErrorCode.TIMEOUT
+        assert serves_others(steady.address, SOON_S)
+        edit.join(2.0)
+        assert answers[0].error_code is ProcessControlErrorCode.TIMEOUT
         process.send_signal(signal.SIGCONT)
         edit.join()
         wait_for(lambda: ready.read_text() == "EDIT", "the edit that was under way")
         assert editor.ask_process("U/LARGE", "AFTER", b"", 5.0).ok
 
 
-def test_sync_while_a_publisher_is_stopped(either: GraphServerProcess, tmp_path: Path) -> None:
-    with peer(either.address, "publisher", "SYNCED", tmp_path / "ready") as publisher:
+def test_sync_while_a_publisher_is_stopped(steady: OurServerProcess, tmp_path: Path) -> None:
+    with peer(steady.address, "publisher", "SYNCED", tmp_path / "ready") as publisher:
         publisher.send_signal(signal.SIGSTOP)
-        with RawClient(either.address, Command.SYNC.value) as syncing:
+        with RawClient(steady.address, Command.SYNC.value) as syncing:
             time.sleep(0.1)
-            assert serves_others(either.address, SOON_S) == is_ours(either)
+            assert serves_others(steady.address, SOON_S)
             publisher.send_signal(signal.SIGCONT)
             assert syncing.exactly(1) == Command.COMPLETE.value
 
 
-def test_a_stopped_subscriber(either: GraphServerProcess, tmp_path: Path) -> None:
-    with peer(either.address, "subscriber", "STOPPED", tmp_path / "ready") as subscriber:
+def test_a_stopped_subscriber(steady: OurServerProcess, tmp_path: Path) -> None:
+    with peer(steady.address, "subscriber", "STOPPED", tmp_path / "ready") as subscriber:
         subscriber.send_signal(signal.SIGSTOP)
-        with RawClient(either.address, Command.PUBLISH.value, encode_str("STOPPED")) as publisher:
+        with RawClient(steady.address, Command.PUBLISH.value, encode_str("STOPPED")) as publisher:
             publisher.text()
             publisher.send(encode_str("127.0.0.1:9"))
             time.sleep(0.1)
             began = time.monotonic()
-            assert serves_others(either.address, 5.0)
-            if is_ours(either):
-                assert time.monotonic() - began < SOON_S
+            assert serves_others(steady.address, 5.0)
+            assert time.monotonic() - began < SOON_S
             assert publisher.exactly(1) == Command.COMPLETE.value
 
 
