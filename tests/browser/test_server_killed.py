@@ -1,0 +1,79 @@
+"""The GraphServer of a script's pipeline is killed under a notebook that is attached to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jupyter_lab import JupyterLab, NotebookPage, chromium, jupyter_lab, notebook_page
+from playwright.sync_api import Browser
+from real_graphs import RunningGraph
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+CELLS = (
+    "import ezmsg_nb as ezn\ng = ezn.connect({address!r})\ng.topology()",
+    "g.settings.form('GAIN')",
+)
+
+
+def test_widgets_say_so_within_2_s_and_no_cell_hangs(
+    running_graph: RunningGraph, tmp_path: Path
+) -> None:
+    with (
+        jupyter_lab(tmp_path / "lab") as lab,
+        chromium() as browser,
+        attached_notebook(browser, lab, running_graph.address) as notebook,
+    ):
+        page = notebook.page
+        topology = '[data-ezmsg-nb="topology"]'
+        page.locator(f"{topology}[data-state=connected]").wait_for(timeout=20_000)
+        page.locator('[data-ezmsg-nb="settings-form"]').wait_for(timeout=20_000)
+        running_graph.server.kill()
+        killed = time.monotonic()
+        page.locator(f"{topology}[data-state=reconnecting]").wait_for(timeout=2_000)
+        page.get_by_text("does not answer").first.wait_for(timeout=2_000)
+        assert time.monotonic() - killed < 2.0
+        notebook.screenshot("server_killed")
+        asked = time.monotonic()
+        said = notebook.run_code("try:\n    g.units()\nexcept Exception as e:\n    print(type(e))")
+        assert "GraphServerUnavailableError" in said
+        assert time.monotonic() - asked < 10.0
+
+
+@contextlib.contextmanager
+def attached_notebook(browser: Browser, lab: JupyterLab, address: str) -> Iterator[NotebookPage]:
+    """A notebook that is attached to a graph and shows it, with all cells run."""
+    _write_notebook(lab.folder / "attached.ipynb", address)
+    with notebook_page(browser, lab, "attached.ipynb") as notebook:
+        try:
+            notebook.run_all()
+            yield notebook
+        finally:
+            lab.shut_down_kernels()
+
+
+def _write_notebook(path: Path, address: str) -> None:
+    cells: list[dict[str, object]] = [
+        {
+            "cell_type": "code",
+            "execution_count": None,
+            "id": f"cell{number}",
+            "metadata": {},
+            "outputs": [],
+            "source": source.format(address=address),
+        }
+        for number, source in enumerate(CELLS)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    document = {
+        "cells": cells,
+        "metadata": {"kernelspec": kernel},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    path.write_text(json.dumps(document))
