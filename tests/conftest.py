@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from real_graphs import (
     graph_server_process,
     running_pipeline,
 )
+
+# A shell that runs the tests in the background has them ignore SIGINT, and all that they start
+# would inherit that and could not be interrupted.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LEAK_DEADLINE_S = 5.0
 
