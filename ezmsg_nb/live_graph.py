@@ -129,7 +129,7 @@ class LiveGraph:
                 f"The GraphServer at {self.address} does not answer; trying again. "
                 f"What is shown is from {seen}."
             )
-        return f"{self.address}, ezmsg {self.server_version}"
+        return ". ".join((f"{self.address}, ezmsg {self.server_version}", *self.warnings))
 
     @property
     def server_version(self) -> str:
@@ -631,6 +631,7 @@ class LiveGraph:
         if host is self._host:
             self._exits.append(exit)
             self._views.show_unit_exit(exit)
+            self._views.show_status()
 
     def _close(self, reason: str, *, lost: bool = False) -> None:
         with self._lock:

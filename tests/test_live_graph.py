@@ -250,7 +250,11 @@ def test_6_a_unit_dies_and_is_named() -> None:
     with ezn.demo() as graph:
         pid = pid_of(graph, "SINK")
         os.kill(pid, signal.SIGKILL)
+        picture = graph.topology()
         wait_for(lambda: any("SINK" in warning for warning in graph.warnings), "the news", 2.0)
+        wait_for(lambda: "SINK" in picture._status["text"], "the picture to say so", 1.0)
+        assert graph.status == "connected"
+        picture.close()
         with pytest.raises((GraphError, SettingsNotAppliedError)):
             graph.settings["SINK"]["no_such"] = 1
         assert graph.settings["LP"]["cutoff"]
