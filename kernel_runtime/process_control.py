@@ -93,8 +93,7 @@ class ProcessControl:
             payload = self._pickled(unit, name, payload_obj)
         lane = await self._lane_for(unit)
         raw = await lane.request(unit, name, payload or b"", timeout=timeout)
-        # The GraphServer has pickled the response itself; what a process put in is its payload.
-        response = safe_pickle.decode(raw, scan=False)
+        response = safe_pickle.decode(raw)
         if not isinstance(response, ProcessControlResponse) or not is_sound(response):
             raise InvalidResponseError(
                 f"{name} for {unit!r} was answered with a {type(response).__name__} that is not "
