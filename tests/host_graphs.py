@@ -62,6 +62,10 @@ def steady() -> dict[str, Any]:
     return _pipeline(Source(SourceSettings()), Sink())
 
 
+def rapid() -> dict[str, Any]:
+    return _pipeline(Source(SourceSettings(rate_hz=2_000.0)), Sink())
+
+
 class Stubborn(ez.Unit):
     """Ignores signals and never gives its event loop or its process back."""
 

@@ -2,7 +2,8 @@
 
 What it relies on in ezmsg (the same in 3.9 and 3.10): ``BackendProcess`` calls
 ``start_barrier.wait``/``abort``, ``stop_barrier.wait`` and ``term_ev.wait``/``set`` only, and
-makes its control client from the name ``ProcessControlClient`` of its module.
+makes its control client from the name ``ProcessControlClient`` of its module; its publishers are
+made from the name ``Publisher`` of ``ezmsg.core.graphcontext``.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
-from ezmsg.core import backendprocess
+from ezmsg.core import backendprocess, graphcontext
 from ezmsg.core.graphmeta import SettingsSnapshotValue
 from ezmsg.core.unit import SUBSCRIBES_ATTR, Unit
 
 from ..ezmsg_compat import coerce_settings_field
 from .capture import Capture, RecordPipe, current_unit
 from .channels import ControlMessage, ProcessChannel
+from .leaving_subscribers import OutlivingPublisher
 from .main_module import by_reference, main_namespace, stand_in_main, standing_definitions
 from .operations import (
     MANY_FIELDS,
@@ -188,6 +190,7 @@ class HostedBackendProcess(backendprocess.DefaultBackendProcess):
         units = {unit.address: unit for unit in self.units}
         control_type = process_control_type(units, self._outcomes)
         setattr(backendprocess, "ProcessControlClient", control_type)  # noqa: B010
+        setattr(graphcontext, "Publisher", OutlivingPublisher)  # noqa: B010
         backendprocess.handle_subscriber = reporting_after(
             backendprocess.handle_subscriber, units, self._outcomes
         )
