@@ -17,6 +17,7 @@ from typing import Literal, Protocol
 from ezmsg.core.graphmeta import GraphSnapshot, ProcessProfilingSnapshot
 
 from ..errors import GraphError
+from ..model import Topology
 
 Role = Literal["publisher", "subscriber"]
 
@@ -89,7 +90,7 @@ class EndpointRate:
 
 
 async def count_messages(
-    context: ProfiledContext, snapshot: GraphSnapshot, *, timeout: float = 1.0
+    context: ProfiledContext, graph: GraphSnapshot | Topology, *, timeout: float = 1.0
 ) -> Counts:
     """Ask every process that owns units for its counters, all at the same time.
 
@@ -97,12 +98,12 @@ async def count_messages(
     ----------
     context
         An open `KernelGraphContext`.
-    snapshot
+    graph
         The graph as it is now: who owns what.
     timeout
         Seconds that each process may take.
     """
-    processes = [process for process in snapshot.processes.values() if process.units]
+    processes = [process for process in graph.processes.values() if process.units]
 
     async def ask(unit: str) -> tuple[int, ProcessProfilingSnapshot | GraphError]:
         asked = time.perf_counter_ns()
