@@ -1,4 +1,8 @@
-"""A real JupyterLab with folders of its own, and a notebook page in Chromium that drives it."""
+"""A real Jupyter server with folders of its own, and notebook pages in Chromium that drive it.
+
+The one server has JupyterLab and Notebook 7: `notebook_page` opens a notebook in either. The
+browser reaches this machine and no other.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlparse
 
+import nbformat
 import psutil
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 from real_graphs import HOST, ProcessTree, wait_for
@@ -33,8 +38,13 @@ BROWSER_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    # Every other host is one that does not exist.
+    f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}",
 ]
 Theme = Literal["light", "dark"]
+FrontEnd = Literal["lab", "notebook"]
+FRONT_ENDS: tuple[FrontEnd, ...] = ("lab", "notebook")
+_URL_OF = {"lab": "lab/tree", "notebook": "notebooks"}
 
 
 def browser_path() -> str:
@@ -54,7 +64,7 @@ def _free_port() -> int:
 
 
 class JupyterLab:
-    """JupyterLab on a free port of this machine, with a token, its own folders and settings.
+    """JupyterLab and Notebook 7 on a free port, with a token, their own folders and settings.
 
     Attributes
     ----------
@@ -126,6 +136,14 @@ class JupyterLab:
     def output(self) -> str:
         return self._tree.output
 
+    def write_notebook(self, name: str, cells: Sequence[str]) -> None:
+        """Put a notebook of these code cells into the folder."""
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}},
+        )
+        nbformat.write(notebook, self.folder / name)
+
     def url(self, path: str) -> str:
         return f"http://{HOST}:{self._port}/{path}?token={self._token}"
 
@@ -168,17 +186,28 @@ class JupyterLab:
 
 
 class NotebookPage:
-    """A notebook open in JupyterLab, as a person sees and drives it.
+    """A notebook open in JupyterLab or Notebook 7, as a person sees and drives it.
 
     Attributes
     ----------
+    front_end
+        ``"lab"`` or ``"notebook"``.
     other_hosts
         Hosts other than this machine that the page asked for anything.
     console_errors
         What the page wrote to the browser's console as errors.
     """
 
-    def __init__(self, browser: Browser, lab: JupyterLab, notebook: str) -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        lab: JupyterLab,
+        notebook: str,
+        front_end: FrontEnd = "lab",
+        *,
+        with_kernel: bool = True,
+    ) -> None:
+        self.front_end = front_end
         self._context = browser.new_context(viewport={"width": 1400, "height": 1000})
         self.page = self._context.new_page()
         self.page.set_default_timeout(20_000)
@@ -190,12 +219,23 @@ class NotebookPage:
             lambda said: self.console_errors.append(said.text) if said.type == "error" else None,
         )
         self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
-        self.page.goto(lab.url(f"lab/tree/{notebook}"), timeout=60_000)
+        # Without the tabs that an earlier page of this server had open.
+        address = lab.url(f"{_URL_OF[front_end]}/{notebook}") + "&reset"
+        self.page.goto(address, timeout=60_000)
         self.page.locator(".jp-NotebookPanel").wait_for(timeout=60_000)
         self.cells.first.wait_for(timeout=60_000)
+        if with_kernel:
+            self._wait_for_kernel()
+
+    def _wait_for_kernel(self) -> None:
         # Not asked from the server: jupyter_server answers 500 while a kernel starts.
-        statusbar = self.page.locator("#jp-main-statusbar")
-        statusbar.get_by_text(re.compile(r"Python 3 .*\| Idle")).wait_for(timeout=60_000)
+        if self.front_end == "lab":
+            statusbar = self.page.locator("#jp-main-statusbar")
+            statusbar.get_by_text(re.compile(r"Python 3 .*\| Idle")).wait_for(timeout=60_000)
+        else:
+            self.wait_until_idle()
+            # Notebook 7 opens with two errors of its own, before any code of ours is there.
+            self.console_errors.clear()
 
     def _note_host(self, url: str) -> None:
         host = urlparse(url).hostname
@@ -261,7 +301,8 @@ class NotebookPage:
     def screenshot(self, name: str) -> Path:
         ARTIFACTS.mkdir(exist_ok=True)
         path = ARTIFACTS / f"{name}.png"
-        self.page.screenshot(path=path)
+        # Written here: Playwright would start threads for it that stay as long as its browser.
+        path.write_bytes(self.page.screenshot())
         return path
 
     def close(self) -> None:
@@ -298,8 +339,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def notebook_page(browser: Browser, lab: JupyterLab, notebook: str) -> Iterator[NotebookPage]:
-    page = NotebookPage(browser, lab, notebook)
+def notebook_page(
+    browser: Browser,
+    lab: JupyterLab,
+    notebook: str,
+    front_end: FrontEnd = "lab",
+    *,
+    with_kernel: bool = True,
+) -> Iterator[NotebookPage]:
+    """A notebook open in a front end; without a kernel where none is to be waited for."""
+    page = NotebookPage(browser, lab, notebook, front_end, with_kernel=with_kernel)
     try:
         yield page
     finally:

@@ -6,8 +6,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from jupyter_lab import chromium, jupyter_lab, notebook_page
@@ -22,11 +20,7 @@ CELLS = (
 def main() -> None:
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, jupyter_lab(Path(home) / "lab") as lab:
-        notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}},
-        )
-        nbformat.write(notebook, lab.folder / "pipeline.ipynb")
+        lab.write_notebook("pipeline.ipynb", CELLS)
         with chromium() as browser, notebook_page(browser, lab, "pipeline.ipynb") as page:
             page.page.set_viewport_size({"width": 1200, "height": 1170})
             page.page.keyboard.press("Control+b")

@@ -12,14 +12,7 @@ from typing import Any
 import psutil
 import pytest
 from ezmsg.core.graphcontext import GraphContext
-from jupyter_lab import (
-    JupyterLab,
-    NotebookPage,
-    chromium,
-    jupyter_lab,
-    notebook_page,
-    wait_for_page,
-)
+from jupyter_lab import JupyterLab, NotebookPage, notebook_page, wait_for_page
 from leak_guard import segments_of, shared_memory_segments
 from playwright.sync_api import Browser, Locator, expect
 from real_graphs import wait_for
@@ -27,19 +20,8 @@ from stored_notebooks import NOTEBOOKS, stored_text
 
 (NOTEBOOK,) = (path for path in NOTEBOOKS if path.name == "01_quickstart.ipynb")
 
+pytest_plugins = ["jupyter_fixtures"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
-    with jupyter_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
 
 
 @pytest.fixture

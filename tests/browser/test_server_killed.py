@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from jupyter_lab import JupyterLab, NotebookPage, chromium, jupyter_lab, notebook_page
+from jupyter_lab import JupyterLab, NotebookPage, notebook_page
 from playwright.sync_api import Browser
 from real_graphs import RunningGraph
 
+pytest_plugins = ["jupyter_fixtures"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 CELLS = (
@@ -22,13 +21,9 @@ CELLS = (
 
 
 def test_widgets_say_so_within_2_s_and_no_cell_hangs(
-    running_graph: RunningGraph, tmp_path: Path
+    running_graph: RunningGraph, browser: Browser, lab: JupyterLab
 ) -> None:
-    with (
-        jupyter_lab(tmp_path / "lab") as lab,
-        chromium() as browser,
-        attached_notebook(browser, lab, running_graph.address) as notebook,
-    ):
+    with attached_notebook(browser, lab, running_graph.address) as notebook:
         page = notebook.page
         topology = '[data-ezmsg-nb="topology"]'
         page.locator(f"{topology}[data-state=connected]").wait_for(timeout=20_000)
@@ -48,32 +43,10 @@ def test_widgets_say_so_within_2_s_and_no_cell_hangs(
 @contextlib.contextmanager
 def attached_notebook(browser: Browser, lab: JupyterLab, address: str) -> Iterator[NotebookPage]:
     """A notebook that is attached to a graph and shows it, with all cells run."""
-    _write_notebook(lab.folder / "attached.ipynb", address)
+    lab.write_notebook("attached.ipynb", [cell.format(address=address) for cell in CELLS])
     with notebook_page(browser, lab, "attached.ipynb") as notebook:
         try:
             notebook.run_all()
             yield notebook
         finally:
             lab.shut_down_kernels()
-
-
-def _write_notebook(path: Path, address: str) -> None:
-    cells: list[dict[str, object]] = [
-        {
-            "cell_type": "code",
-            "execution_count": None,
-            "id": f"cell{number}",
-            "metadata": {},
-            "outputs": [],
-            "source": source.format(address=address),
-        }
-        for number, source in enumerate(CELLS)
-    ]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    document = {
-        "cells": cells,
-        "metadata": {"kernelspec": kernel},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    path.write_text(json.dumps(document))
