@@ -8,12 +8,10 @@ looks.
 from __future__ import annotations
 
 import html
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import anywidget
 import numpy as np
 import pandas as pd
 import psutil
@@ -27,15 +25,15 @@ from kernel_runtime.profiling.process_load import ProcessLoad, loads_between, sa
 from kernel_runtime.profiling.rates import EndpointRate
 
 from .frames import profile_frame
-from .front_end import PROTOCOL, bundle
-from .topology_widget import VIEW_EXPIRY_S, ConnectionState
+from .front_end import bundle
 from .trace_frames import unit_of_topic
+from .watched_widget import WatchedWidget
 
 FIELDS: Final = ("rate", "total", "inflight", "dropped", "cpu", "rss")
 """Numbers of a row, in the order in which a message has them; as ``rows.ts`` has it."""
 
 
-class ProfileView(anywidget.AnyWidget):
+class ProfileView(WatchedWidget):
     """What every endpoint of a graph does, live.
 
     Parameters
@@ -44,38 +42,19 @@ class ProfileView(anywidget.AnyWidget):
         The graph.
     height
         Height of the widget, in px.
-
-    Attributes
-    ----------
-    watching
-        Whether anybody can see a view of this: on screen, in a visible tab. Nothing is
-        measured for it while this is False.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
-    _protocol = traitlets.Int(PROTOCOL).tag(sync=True)
     _rows = traitlets.Dict().tag(sync=True)
-    _status = traitlets.Dict().tag(sync=True)
     height = traitlets.Int(420).tag(sync=True)
-    watching = traitlets.Bool(False, read_only=True)
 
     def __init__(self, topology: Topology | None = None, *, height: int = 420, **kw: Any) -> None:
-        self._lock = threading.RLock()
         self._topology = topology or Topology()
         self._measured: Measured | None = None
-        self._views: dict[str, float] = {}
-        self._expiry: threading.Timer | None = None
-        self._is_closed = False
         self._loads_before: Mapping[str, Any] = {}
         self._own = psutil.Process()
         self._own_cpu: tuple[float, float] | None = None
-        super().__init__(
-            height=height,
-            _rows={"revision": 0, "rows": []},
-            _status={"state": "connecting", "text": ""},
-            **kw,
-        )
-        self.on_msg(self._on_message)
+        super().__init__(height=height, _rows={"revision": 0, "rows": []}, **kw)
 
     @traitlets.default("_esm")
     def _default_esm(self) -> str:
@@ -87,10 +66,6 @@ class ProfileView(anywidget.AnyWidget):
         """Tell of another state of the graph; rows follow with the next measurement."""
         with self._lock:
             self._topology = topology
-
-    def show_status(self, state: ConnectionState, text: str = "") -> None:
-        """Say how the connection to the graph is."""
-        self._publish("_status", {"state": state, "text": text})
 
     def show_measured(self, measured: Measured) -> None:
         """Show one round of rates. Does nothing while nobody looks."""
@@ -118,16 +93,6 @@ class ProfileView(anywidget.AnyWidget):
         if measured is None:
             return profile_frame(self._topology, {}, {})
         return profile_frame(self._topology, measured.endpoints, measured.failures)
-
-    def close(self) -> None:
-        with self._lock:
-            self._is_closed = True
-            self._views.clear()
-            expiry, self._expiry = self._expiry, None
-        if expiry is not None:
-            expiry.cancel()
-        self.set_trait("watching", False)
-        super().close()
 
     def __repr__(self) -> str:
         return f"ProfileView({len(self._rows['rows'])} rows)"
@@ -157,51 +122,10 @@ class ProfileView(anywidget.AnyWidget):
             return ""
         return f"this kernel: {(now[1] - before[1]) / (now[0] - before[0]):.0%} of a CPU"
 
-    def _publish(self, name: str, value: object) -> None:
-        # As in TopologyWidget: the ordinary way may lose a value that another thread sets
-        # while the browser sets another trait.
+    def _unseen(self) -> None:
+        # The next round must not average over the time in which nobody looked.
         with self._lock:
-            if self._trait_values.get(name) != value:
-                self._trait_values[name] = value
-                self.send_state(name)
-
-    def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
-        if not isinstance(content, dict) or content.get("type") != "view":
-            return
-        view, visible = str(content.get("view")), content.get("visible") is True
-        with self._lock:
-            if visible and not self._is_closed:
-                self._views[view] = time.monotonic() + VIEW_EXPIRY_S
-            else:
-                self._views.pop(view, None)
-            watched = self._is_watched()
-            if watched and self._expiry is None:
-                self._start_expiry()
-            if not watched:
-                # The next round must not average over the time in which nobody looked.
-                self._loads_before, self._own_cpu = {}, None
-        self.set_trait("watching", watched)
-        self.send({"type": "pong"})
-
-    def _is_watched(self) -> bool:
-        now = time.monotonic()
-        return any(expiry > now for expiry in self._views.values())
-
-    def _start_expiry(self) -> None:
-        wait = max(0.05, min(self._views.values()) - time.monotonic())
-        self._expiry = threading.Timer(wait, self._expire_views)
-        self._expiry.daemon = True
-        self._expiry.start()
-
-    def _expire_views(self) -> None:
-        with self._lock:
-            now = time.monotonic()
-            self._views = {view: at for view, at in self._views.items() if at > now}
-            self._expiry = None
-            watched = bool(self._views) and not self._is_closed
-            if watched:
-                self._start_expiry()
-        self.set_trait("watching", watched)
+            self._loads_before, self._own_cpu = {}, None
 
 
 def dropped_hz(topology: Topology, rates: Mapping[str, EndpointRate]) -> dict[str, float]:

@@ -7,31 +7,25 @@ Rates go as binary messages, only while somebody looks, at most ten a second.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-import anywidget
 import networkx as nx
 import numpy as np
 import traitlets
 
-from ezmsg_nb.front_end import PROTOCOL, bundle
+from ezmsg_nb.front_end import bundle
 from ezmsg_nb.outbox import Outbox
 from ezmsg_nb.topology_encoding import encode_topology, rate_topics
 from ezmsg_nb.topology_export import to_dot, to_mermaid, to_networkx
 from ezmsg_nb.topology_picture import topology_svg, topology_text
+from ezmsg_nb.watched_widget import WatchedWidget
 from kernel_runtime.model import Topology
 
-ConnectionState = Literal["connected", "reconnecting", "closed", "lost"]
 UnitState = Literal["ok", "dead", "stale", "slow"]
 
-VIEW_EXPIRY_S: Final = 12.0
-"""A visible view says so every 4 s; one that has been silent for this long is gone."""
 
-
-class TopologyWidget(anywidget.AnyWidget):
+class TopologyWidget(WatchedWidget):
     """An interactive, live drawing of a graph.
 
     Parameters
@@ -48,23 +42,16 @@ class TopologyWidget(anywidget.AnyWidget):
     folded
         Addresses of the collections that are drawn as one box; None lets the widget choose so
         that the text can be read.
-    watching
-        Whether anybody can see a view of this widget: it is on screen, in a visible tab.
-        Whoever feeds the widget may rest while this is False.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
-    _protocol = traitlets.Int(PROTOCOL).tag(sync=True)
     _topology = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
-    _status = traitlets.Dict().tag(sync=True)
     _unit_states = traitlets.Dict().tag(sync=True)
     height = traitlets.Int(420).tag(sync=True)
     selected = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     folded = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
-    watching = traitlets.Bool(False, read_only=True)
 
     def __init__(self, topology: Topology | None = None, *, height: int = 420, **kw: Any) -> None:
-        self._lock = threading.RLock()
         self._shown = topology
         self._revision = 0
         self._rate_topics: tuple[str, ...] = ()
@@ -72,17 +59,13 @@ class TopologyWidget(anywidget.AnyWidget):
         self._sent_rates = np.empty(0, dtype=np.float32)
         self._rates_full = True
         self._sequence = 0
-        self._views: dict[str, float] = {}
-        self._expiry: threading.Timer | None = None
-        self._is_closed = False
         self._topology_outbox = Outbox(self._send_topology)
         self._rates_outbox = Outbox(self._send_rates)
         if topology is not None:
             self._revision = 1
             self._rate_topics = rate_topics(topology)
             kw.setdefault("_topology", encode_topology(topology, revision=1))
-        super().__init__(height=height, _status={"state": "connecting", "text": ""}, **kw)
-        self.on_msg(self._on_message)
+        super().__init__(height=height, **kw)
 
     @traitlets.default("_esm")
     def _default_esm(self) -> str:
@@ -95,18 +78,6 @@ class TopologyWidget(anywidget.AnyWidget):
                 return
             self._shown = topology
         self._topology_outbox.post()
-
-    def show_status(self, state: ConnectionState, text: str = "") -> None:
-        """Say how the connection to the graph is.
-
-        Parameters
-        ----------
-        state
-            While it isn't ``"connected"``, the last known graph is shown dimmed.
-        text
-            What happened, or with what there is a connection.
-        """
-        self._publish("_status", {"state": state, "text": text})
 
     def show_rates(self, rates: Mapping[str, float | None]) -> None:
         """Show how fast messages come.
@@ -153,15 +124,8 @@ class TopologyWidget(anywidget.AnyWidget):
         return to_networkx(self._shown or Topology())
 
     def close(self) -> None:
-        with self._lock:
-            self._is_closed = True
-            self._views.clear()
-            expiry, self._expiry = self._expiry, None
-        if expiry is not None:
-            expiry.cancel()
         self._topology_outbox.close()
         self._rates_outbox.close()
-        self.set_trait("watching", False)
         super().close()
 
     def __repr__(self) -> str:
@@ -183,18 +147,6 @@ class TopologyWidget(anywidget.AnyWidget):
             "image/svg+xml": picture,
             "text/html": f'<div style="max-width:100%;overflow:auto">{picture}</div>',
         }, metadata
-
-    def _publish(self, name: str, value: object) -> None:
-        """Set a private synced trait from any thread.
-
-        The ordinary way may lose the value when the browser sets another trait at the same
-        moment (ipywidgets holds sends back meanwhile); sending it ourselves never does.
-        """
-        with self._lock:
-            if self._trait_values.get(name) == value:
-                return
-            self._trait_values[name] = value
-            self.send_state(name)
 
     def _send_topology(self) -> None:
         with self._lock:
@@ -237,53 +189,17 @@ class TopologyWidget(anywidget.AnyWidget):
             }
             self.send(message, [changed.tobytes(), values[changed].tobytes()])
 
-    def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
-        kind = content.get("type") if isinstance(content, dict) else None
-        if kind == "view":
-            self._on_view(str(content.get("view")), visible=content.get("visible") is True)
-            self.send({"type": "pong"})
-        elif kind == "resync":
-            self._send_all_rates()
+    def _seen_anew(self) -> None:
+        self._send_all_rates()
 
-    def _on_view(self, view: str, *, visible: bool) -> None:
-        with self._lock:
-            is_new = visible and view not in self._views
-            if visible and not self._is_closed:
-                self._views[view] = time.monotonic() + VIEW_EXPIRY_S
-            else:
-                self._views.pop(view, None)
-            watched = self._is_watched()
-            if watched and self._expiry is None:
-                self._start_expiry()
-        # Observers run without the lock: they may call this widget from wherever they are.
-        self.set_trait("watching", watched)
-        if is_new:
+    def _take(self, message: dict[str, Any]) -> None:
+        if message.get("type") == "resync":
             self._send_all_rates()
 
     def _send_all_rates(self) -> None:
         with self._lock:
             self._rates_full = True
         self._rates_outbox.post()
-
-    def _is_watched(self) -> bool:
-        now = time.monotonic()
-        return any(expiry > now for expiry in self._views.values())
-
-    def _start_expiry(self) -> None:
-        wait = max(0.05, min(self._views.values()) - time.monotonic())
-        self._expiry = threading.Timer(wait, self._expire_views)
-        self._expiry.daemon = True
-        self._expiry.start()
-
-    def _expire_views(self) -> None:
-        with self._lock:
-            now = time.monotonic()
-            self._views = {view: at for view, at in self._views.items() if at > now}
-            self._expiry = None
-            watched = bool(self._views) and not self._is_closed
-            if watched:
-                self._start_expiry()
-        self.set_trait("watching", watched)
 
 
 def _known(rate: float | None) -> float:

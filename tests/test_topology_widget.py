@@ -14,7 +14,7 @@ import pytest
 from comm.base_comm import BaseComm
 from sample_topology import chain, demo_topology
 
-from ezmsg_nb import front_end, topology_widget
+from ezmsg_nb import front_end, watched_widget
 from ezmsg_nb.front_end import PROTOCOL, MissingBundleError
 from ezmsg_nb.outbox import MIN_INTERVAL_S
 from ezmsg_nb.topology_encoding import rate_topics
@@ -210,7 +210,7 @@ def test_rates_follow_a_new_topology(widget: TopologyWidget) -> None:
 def test_a_view_that_falls_silent_does_not_count(
     widget: TopologyWidget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topology_widget, "VIEW_EXPIRY_S", 0.1)
+    monkeypatch.setattr(watched_widget, "VIEW_EXPIRY_S", 0.1)
     seen: list[bool] = []
     widget.observe(lambda change: seen.append(change["new"]), "watching")
     look(widget)

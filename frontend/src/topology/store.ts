@@ -1,22 +1,15 @@
 /** What the kernel has told about one widget, decoded once for all its views. */
 import type { WidgetModel } from "../shared/anywidget";
-import { protocolMismatch } from "../shared/protocol";
+import { type WatchedState, WidgetStore } from "../shared/widget_store";
 import { EMPTY_TOPOLOGY, Graph, type TopologyData } from "./graph";
 import { type RatesMessage, RateTable } from "./rates";
 import type { UnitCondition, UnitState } from "./scene";
 
-export type Connection = "connecting" | "connected" | "reconnecting" | "closed" | "lost";
-
-export interface StatusData {
-  state: Connection;
-  text: string;
-}
+export type { Connection, StatusData } from "../shared/widget_store";
 
 /** The synced traits of `ezmsg_nb.TopologyWidget`. */
-export interface TopologyState {
-  _protocol: number;
+export interface TopologyState extends WatchedState {
   _topology: TopologyData | null;
-  _status: StatusData;
   _unit_states: Record<string, [UnitState, string]>;
   selected: string | null;
   folded: string[] | null;
@@ -34,80 +27,35 @@ export type Change =
   | "folded"
   | "height";
 
-interface KernelMessage {
-  type: string;
-}
-
-export class TopologyStore {
+export class TopologyStore extends WidgetStore<TopologyState, Change> {
   graph = new Graph(EMPTY_TOPOLOGY);
   readonly rates = new RateTable();
   conditions = new Map<string, UnitCondition>();
-  status: StatusData = { state: "connecting", text: "" };
-  /** Why this page and the kernel don't understand each other, if so. */
-  mismatch: string | null = null;
-  /** When the kernel was last heard (ms, as `performance.now()`). */
-  heardAt = performance.now();
-  readonly #listeners = new Set<(change: Change) => void>();
-  #model: TopologyModel | null = null;
 
-  /** Follows a model; the returned function ends it. */
-  attach(model: TopologyModel): () => void {
-    this.#model = model;
-    const on = (event: string, handler: (...args: never[]) => void): void => {
-      model.on(event, handler);
-      stops.push(() => model.off(event, handler));
+  protected readings(): Record<string, () => void> {
+    return {
+      _topology: () => this.#readTopology(),
+      _unit_states: () => this.#readConditions(),
+      selected: () => this.emit("selected"),
+      folded: () => this.emit("folded"),
+      height: () => this.emit("height"),
     };
-    const stops: (() => void)[] = [];
-    on("change:_topology", () => this.#readTopology());
-    on("change:_status", () => this.#readStatus());
-    on("change:_unit_states", () => this.#readConditions());
-    on("change:_protocol", () => this.#readProtocol());
-    for (const name of ["selected", "folded", "height"] as const) {
-      on(`change:${name}`, () => this.#emit(name));
-    }
-    on("msg:custom", (message: KernelMessage, buffers: DataView[]) => {
-      this.#onMessage(message, buffers);
-    });
-    this.#readProtocol();
-    this.#readTopology();
-    this.#readStatus();
-    this.#readConditions();
-    return () => {
-      for (const stop of stops) stop();
-      this.#model = null;
-    };
-  }
-
-  onChange(listener: (change: Change) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** Tells the kernel whether a view can be seen; asked for again and again while it can. */
-  tellView(view: string, visible: boolean): void {
-    this.#model?.send({ type: "view", view, visible });
   }
 
   #askForRates(): void {
-    this.#model?.send({ type: "resync" });
+    this.model?.send({ type: "resync" });
   }
 
-  #onMessage(message: KernelMessage, buffers: DataView[]): void {
-    this.#heard();
+  protected take(message: { type: string }, buffers: DataView[]): void {
     if (message.type !== "rates") return;
     const outcome = this.rates.apply(message as RatesMessage, buffers);
-    if (outcome === "applied") this.#emit("rates");
+    if (outcome === "applied") this.emit("rates");
     if (outcome === "gap") this.#askForRates();
   }
 
-  #readProtocol(): void {
-    this.mismatch = protocolMismatch(this.#model?.get("_protocol"));
-    this.#emit("status");
-  }
-
   #readTopology(): void {
-    this.#heard();
-    const data = this.#model?.get("_topology") ?? EMPTY_TOPOLOGY;
+    this.heard();
+    const data = this.model?.get("_topology") ?? EMPTY_TOPOLOGY;
     const before = this.rates.values;
     const known = this.graph.rateIndex;
     this.graph = new Graph(data);
@@ -117,29 +65,15 @@ export class TopologyStore {
       const old = known.get(topic);
       if (old !== undefined) this.rates.values[index] = before[old] ?? Number.NaN;
     });
-    this.#emit("topology");
-  }
-
-  #readStatus(): void {
-    this.#heard();
-    this.status = this.#model?.get("_status") ?? { state: "connecting", text: "" };
-    this.#emit("status");
+    this.emit("topology");
   }
 
   #readConditions(): void {
-    this.#heard();
-    const states = this.#model?.get("_unit_states") ?? {};
+    this.heard();
+    const states = this.model?.get("_unit_states") ?? {};
     this.conditions = new Map(
       Object.entries(states).map(([unit, [state, reason]]) => [unit, { state, reason }]),
     );
-    this.#emit("conditions");
-  }
-
-  #heard(): void {
-    this.heardAt = performance.now();
-  }
-
-  #emit(change: Change): void {
-    for (const listener of this.#listeners) listener(change);
+    this.emit("conditions");
   }
 }
