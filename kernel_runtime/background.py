@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import os
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -37,6 +38,14 @@ class BackgroundLoop:
     @property
     def is_running(self) -> bool:
         return self._thread.is_alive() and not self._loop.is_closed()
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time that the thread has used, in seconds; 0 once it has ended."""
+        ident = self._thread.ident
+        if ident is None or not self._thread.is_alive():
+            return 0.0
+        return time.clock_gettime(time.pthread_getcpuclockid(ident))
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -60,6 +60,8 @@ class ServerLink:
         self._server_version = ""
         self._known_session: UUID | None = None
         self._notes: list[str] = []
+        self._connections: list[Connection] = []
+        self._bytes_of_ended = 0
 
     # -- life ---------------------------------------------------------------------------
 
@@ -151,7 +153,16 @@ class ServerLink:
     async def open_connection(self) -> Connection:
         connection = await open_connection(self._address, timeout=self._timeout)
         self._server_version = connection.server_version
+        ended = [known for known in self._connections if not known.is_open]
+        self._bytes_of_ended += sum(known.bytes_received for known in ended)
+        self._connections = [known for known in self._connections if known not in ended]
+        self._connections.append(connection)
         return connection
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes that the server has sent, over all connections since the first."""
+        return self._bytes_of_ended + sum(known.bytes_received for known in self._connections)
 
     async def open_stream_connection(self) -> Connection:
         """A connection for a subscription; refused once the link is closed."""
