@@ -24,6 +24,11 @@ _DATA_AT = _TABLE_AT + SLOTS * _ENTRY.size
 RING_BYTES = _DATA_AT + DATA_BYTES
 
 
+def ring_bytes(data_bytes: int) -> int:
+    """Size of the memory for a ring that holds so many bytes of messages."""
+    return _DATA_AT + data_bytes
+
+
 @dataclass(frozen=True, slots=True)
 class RingCounts:
     """What the writer has counted.
@@ -48,20 +53,21 @@ class RingWriter:
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
+        self._data_bytes = len(memory) - _DATA_AT
         self._counts = RingCounts(0, 0, 0)
         self._end = 0
 
     def write(self, payload: bytes, dropped: int) -> None:
         """Add a message, in the place of the oldest ones."""
         newest, too_large = self._counts.newest, self._counts.too_large
-        if len(payload) > DATA_BYTES // 4:
+        if len(payload) > self._data_bytes // 4:
             too_large += 1
         else:
             newest += 1
-            at = self._end % DATA_BYTES
-            if at + len(payload) > DATA_BYTES:
+            at = self._end % self._data_bytes
+            if at + len(payload) > self._data_bytes:
                 # A message lies in one piece: the rest of the round stays unused.
-                self._end += DATA_BYTES - at
+                self._end += self._data_bytes - at
                 at = 0
             self._memory[_DATA_AT + at : _DATA_AT + at + len(payload)] = payload
             _ENTRY.pack_into(
@@ -83,6 +89,7 @@ class RingReader:
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
+        self._data_bytes = len(memory) - _DATA_AT
 
     @property
     def counts(self) -> RingCounts:
@@ -93,7 +100,7 @@ class RingReader:
         found, at, size, _, checksum = _ENTRY.unpack_from(
             self._memory, _TABLE_AT + number % SLOTS * _ENTRY.size
         )
-        if found != number or at + size > DATA_BYTES:
+        if found != number or at + size > self._data_bytes:
             return None
         payload = self._memory[_DATA_AT + at : _DATA_AT + at + size]
         return payload if zlib.crc32(payload) == checksum else None

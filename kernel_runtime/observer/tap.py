@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import mmap
-import os
-import select
-import subprocess
-import sys
-import tempfile
 import time
-import weakref
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from ..address import Address
-from ..errors import ClosedError, GraphError, RequestTimeoutError, UnsupportedOperationError
-from ..host.host_process import child_environment
+from ..errors import ClosedError, RequestTimeoutError
 from .decoding import decode_message
-from .ring import RING_BYTES, RingReader
+from .process import ObserverProcess
+from .ring import RING_BYTES
 
-START_S = 20.0
-END_S = 2.0
 _LOOK_EVERY_S = 0.01
-
-_open_taps: weakref.WeakSet[Tap] = weakref.WeakSet()
 
 
 class Tap:
@@ -57,61 +44,15 @@ class Tap:
     def __init__(
         self, address: Address, topic: str, *, definitions: bytes = b"", trust: bool = False
     ) -> None:
-        if sys.platform == "win32":
-            raise UnsupportedOperationError("Taps need file descriptors that a child inherits.")
         self.topic = topic
         self._address = address
         self._trust = trust
         self._closed = False
-        self._end_reason = ""
         self._missed = 0
-        # A file without a name: nothing of it can be left behind.
-        with _nameless_file() as file:
-            file.truncate(RING_BYTES)
-            self._memory = mmap.mmap(file.fileno(), RING_BYTES)
-            self._ring = RingReader(self._memory)
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "kernel_runtime.observer"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                pass_fds=(file.fileno(),),
-                env=child_environment(),
-                start_new_session=True,
-                bufsize=0,
-            )
-            _open_taps.add(self)
-            order = {
-                "topic": topic,
-                "address": [address.host, address.port],
-                "memory_fd": file.fileno(),
-                "definitions_bytes": len(definitions),
-                "sys_path": [path or os.getcwd() for path in sys.path],
-            }
-            try:
-                self._order(json.dumps(order).encode() + b"\n" + definitions)
-                event = self._event(START_S)
-            except BaseException:
-                self.close()
-                raise
-        if event is None or event["event"] != "ready":
-            self.close()
-            why = event["reason"] if event is not None else f"not ready within {START_S:g} s"
-            raise GraphError(f"No tap of {topic!r} at {address}: {why}.", address=str(address))
-
-    def _order(self, data: bytes) -> None:
-        assert self._process.stdin is not None
-        fd = self._process.stdin.fileno()
-        with contextlib.suppress(BrokenPipeError):
-            while data:
-                data = data[os.write(fd, data) :]
-
-    def _event(self, timeout: float) -> dict[str, Any] | None:
-        assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], timeout)[0]:
-            return None
-        line = self._process.stdout.readline()
-        event: dict[str, Any] | None = json.loads(line) if line else None
-        return event or {"event": "ended", "reason": "the observer process ended"}
+        self._observer = ObserverProcess(
+            address, topic, "tap", ring_bytes=RING_BYTES, definitions=definitions
+        )
+        self._ring = self._observer.ring
 
     @property
     def received(self) -> int:
@@ -127,16 +68,12 @@ class Tap:
     @property
     def end_reason(self) -> str:
         """Why no more messages come; empty while they may."""
-        if not self._end_reason and not self._closed:
-            ended = self._event(0.0)
-            if ended is not None:
-                self._end_reason = str(ended["reason"])
-        return self._end_reason
+        return self._observer.end_reason
 
     @property
     def pid(self) -> int:
         """Process id of the observer."""
-        return self._process.pid
+        return self._observer.pid
 
     def latest(self, timeout: float = 2.0) -> Any:
         """The newest message; None where none has come within `timeout` seconds.
@@ -194,7 +131,7 @@ class Tap:
             if seconds is not None and time.monotonic() > deadline:
                 break
         if messages is not None and len(found) < messages:
-            why = self._end_reason or f"The rest did not within {timeout:g} s."
+            why = self.end_reason or f"The rest did not within {timeout:g} s."
             raise RequestTimeoutError(
                 f"{len(found)} of {messages} messages of {self.topic!r} came. {why}",
                 address=str(self._address),
@@ -228,18 +165,7 @@ class Tap:
         if self._closed:
             return
         self._closed = True
-        self.leave_to_parent()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def leave_to_parent(self) -> None:
-        """Close this process' end of the lifeline."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        self._observer.end()
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -258,27 +184,10 @@ class Tap:
         return False
 
     def __del__(self) -> None:
-        if hasattr(self, "_process"):
+        if hasattr(self, "_observer"):
             self.close()
 
     def __repr__(self) -> str:
         if self._closed:
             return f"<Tap of {self.topic}: closed>"
         return f"<Tap of {self.topic}: {self.received} messages, {self.dropped} dropped>"
-
-
-def _nameless_file() -> IO[bytes]:
-    if hasattr(os, "memfd_create"):
-        # Memory that the size of /dev/shm, often small in containers, does not limit.
-        return os.fdopen(os.memfd_create("ezmsg-nb-tap"), "r+b")
-    return tempfile.TemporaryFile()
-
-
-def _after_fork_in_child() -> None:
-    for tap in list(_open_taps):
-        tap._closed = True
-        tap.leave_to_parent()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
