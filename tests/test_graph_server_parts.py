@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import datetime
+import functools
 import logging
 import pickle
 import threading
@@ -101,16 +102,16 @@ def test_too_many_foreign_names_are_refused() -> None:
 def test_history_keeps_the_newest() -> None:
     history = EventHistory(max_events=10, max_bytes=1 << 20)
     for number in range(5000):
-        history.append(b"%d" % (number + 1))
+        history.append(b"%d" % (number + 1), size=5)
     assert history.last == 5000
     assert history.after(0) == [b"%d" % number for number in range(4991, 5001)]
     assert history.after(4998) == [b"4999", b"5000"]
     assert history.after(9000) == []
     by_size = EventHistory(max_events=1000, max_bytes=100)
     for _ in range(50):
-        by_size.append(b"x" * 30)
+        by_size.append(b"x" * 30, size=30)
     assert len(by_size.after(0)) == 3
-    by_size.append(b"x" * 500)
+    by_size.append(functools.partial(bytes, 500), size=500)
     assert [len(event) for event in by_size.after(0)] == [500]
 
 

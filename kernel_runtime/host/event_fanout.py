@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from uuid import UUID
 
 from ezmsg.core.netprotocol import uint64_to_bytes
@@ -29,7 +30,8 @@ class EventHistory:
     def __init__(self, max_events: int, max_bytes: int) -> None:
         self._max_events = max(1, max_events)
         self._max_bytes = max_bytes
-        self._events: list[bytes] = []
+        self._events: list[bytes | Callable[[], bytes]] = []
+        self._sizes: list[int] = []
         self._gone = 0
         self._bytes = 0
         self._first = 1
@@ -42,19 +44,24 @@ class EventHistory:
         """Number of the newest event."""
         return self._first + len(self._events) - self._gone - 1
 
-    def append(self, encoded: bytes) -> None:
-        """Add the event of the next number, as its pickle."""
+    def append(self, encoded: bytes | Callable[[], bytes], size: int) -> None:
+        """Add the event of the next number: its pickle, or what makes it when it is first read.
+
+        `size` is what it takes in memory, in bytes.
+        """
         self._events.append(encoded)
-        self._bytes += len(encoded)
+        self._sizes.append(size)
+        self._bytes += size
         kept = len(self._events) - self._gone
         while kept > self._max_events or (self._bytes > self._max_bytes and kept > 1):
-            self._bytes -= len(self._events[self._gone])
+            self._bytes -= self._sizes[self._gone]
             self._events[self._gone] = b""
             self._gone += 1
             self._first += 1
             kept -= 1
         if self._gone >= _TRIM_AT and self._gone > kept:
             del self._events[: self._gone]
+            del self._sizes[: self._gone]
             self._gone = 0
         if self._awaited:
             self._awaited = False
@@ -65,15 +72,16 @@ class EventHistory:
         """Events above a number, oldest first; at least one if there is any, and then no more
         than `max_bytes` in all."""
         start = self._gone + max(0, number + 1 - self._first)
-        if max_bytes is None:
-            return self._events[start:]
         found: list[bytes] = []
         size = 0
         for at in range(start, len(self._events)):
-            size += len(self._events[at])
-            if found and size > max_bytes:
+            event = self._events[at]
+            if callable(event):
+                event = self._events[at] = event()
+            size += len(event)
+            if found and max_bytes is not None and size > max_bytes:
                 break
-            found.append(self._events[at])
+            found.append(event)
         return found
 
     async def send_from(

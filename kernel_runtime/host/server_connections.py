@@ -45,6 +45,8 @@ class Connection:
         self.kind: Kind = "new"
         self.commands: Collection[bytes] | None = None
         self._limits = limits
+        self._command_s = limits.command_s
+        self._payload_bytes = limits.payload_bytes
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
         self._deadline: float | None = None
@@ -59,26 +61,26 @@ class Connection:
 
         A new connection has to say in time what it wants; clients may be silent for ever.
         """
-        while True:
-            if self.kind == "new":
-                self._deadline = self._begun + self._limits.first_command_s
-            try:
+        if self.kind == "new":
+            self._deadline = self._begun + self._limits.first_command_s
+        try:
+            while True:
                 byte = await self.reader.read(1)
-            finally:
-                self._deadline = None
-            if not byte or self.commands is None or byte in self.commands:
-                self._begun = self._loop.time()
-                return byte
-            logger.warning("A %s at %s sends what is no command; ignored", self.kind, self.host)
+                if not byte or self.commands is None or byte in self.commands:
+                    self._begun = self._loop.time()
+                    return byte
+                logger.warning("A %s at %s sends what is no command; ignored", self.kind, self.host)
+        finally:
+            self._deadline = None
 
     async def readexactly(self, size: int) -> bytes:
         """Read a part of the command that was begun last."""
-        if size > self._limits.payload_bytes:
+        if size > self._payload_bytes:
             raise CommandError(
-                f"announces {size} bytes, more than the limit of {self._limits.payload_bytes}"
+                f"announces {size} bytes, more than the limit of {self._payload_bytes}"
             )
         self._begun += size / _SLOWEST_BYTES_PER_S
-        self._deadline = self._begun + self._limits.command_s
+        self._deadline = self._begun + self._command_s
         try:
             return await self.reader.readexactly(size)
         finally:

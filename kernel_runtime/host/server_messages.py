@@ -4,8 +4,10 @@ and traces are read by each subscriber at its own pace."""
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import pickle
+import sys
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -32,6 +34,8 @@ from .server_limits import ServerLimits
 from .trace_store import TraceReader, TraceStore
 
 logger = logging.getLogger("ezmsg")
+
+_TOPOLOGY_EVENT_BYTES = 600
 
 
 class PassingGraphServer(GraphServer):
@@ -134,7 +138,8 @@ class PassingGraphServer(GraphServer):
             source_process_id=source_process_id,
             value=value,
         )
-        self._settings_history.append(encode(event))
+        encoded = encode(event)
+        self._settings_history.append(encoded, len(encoded))
 
     def _append_topology_event_locked(
         self,
@@ -153,8 +158,9 @@ class PassingGraphServer(GraphServer):
             source_session_id=source_session_id,
             source_process_id=source_process_id,
         )
-        # Topics and ids: all of it is the server's own.
-        self._topology_history.append(pickle.dumps(event))
+        # Topics and ids: all of it is the server's own, so that it can wait for a reader.
+        size = _TOPOLOGY_EVENT_BYTES + sum(map(sys.getsizeof, event.changed_topics))
+        self._topology_history.append(functools.partial(pickle.dumps, event), size)
 
     async def _handle_settings_subscriber(
         self,

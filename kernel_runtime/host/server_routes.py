@@ -45,7 +45,8 @@ class RoutingGraphServer(PassingGraphServer):
         self._updates = UpdateNotifier(self._publisher_ids_of)
 
     async def _notify_downstream_for_topic(self, topic: str) -> None:
-        await _all(self._updates.tell(self._downstream_subs(topic)))
+        if subscribers := self._downstream_subs(topic):
+            await _all(self._updates.tell(subscribers))
 
     async def _notify_subscriber(self, sub: SubscriberInfo) -> None:
         await _all(self._updates.tell((sub,)))
