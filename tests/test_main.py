@@ -23,7 +23,8 @@ def test_version_names_what_matters() -> None:
     done = _run("--version")
     assert done.returncode == 0
     assert f"ezmsg {ezmsg.core.__version__}\n" in done.stdout
-    assert re.search(r"^ezmsg-nb \d", done.stdout, re.MULTILINE)
+    for package in ("ezmsg-nb", "jupyterlab", "notebook", "ipykernel"):
+        assert re.search(rf"^{package} \d", done.stdout, re.MULTILINE), package
     assert re.search(r"^Python 3\.\d", done.stdout, re.MULTILINE)
 
 
@@ -32,6 +33,17 @@ def test_no_command_says_what_there_is() -> None:
     assert done.returncode == 2
     assert "COMMAND" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_help_says_what_each_command_does() -> None:
+    done = _run("--help")
+    assert done.returncode == 0
+    for command in ("lab", "demo", "status", "doctor", "serve"):
+        assert re.search(rf"^    {command} +[a-z]", done.stdout, re.MULTILINE), command
+        own = _run(command, "--help")
+        assert own.returncode == 0
+        assert f"usage: ezmsg-nb {command}" in own.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_demo_runs_until_interrupted(tmp_path: Path) -> None:

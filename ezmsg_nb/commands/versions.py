@@ -5,7 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 
-_SHOWN = ("ezmsg-nb", "ezmsg", "ezmsg-sigproc", "anywidget", "ipykernel", "jupyterlab")
+_SHOWN = (
+    "ezmsg-nb",
+    "ezmsg",
+    "ezmsg-sigproc",
+    "anywidget",
+    "ipywidgets",
+    "ipykernel",
+    "jupyterlab",
+    "notebook",
+    "pandas",
+)
 
 
 def versions() -> str:
@@ -16,4 +26,4 @@ def versions() -> str:
             lines.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             lines.append(f"{package} (not installed)")
-    return "\n".join([*lines, f"Python {platform.python_version()}"])
+    return "\n".join([*lines, f"Python {platform.python_version()} on {platform.platform()}"])
