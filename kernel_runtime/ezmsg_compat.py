@@ -7,11 +7,13 @@ schemas, and some attributes that 3.9 objects lack.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import ezmsg.core
 from ezmsg.core import settingsmeta
+from ezmsg.core.messagechannel import Channel
 
 EZMSG_VERSION: str = ezmsg.core.__version__
 
@@ -52,3 +54,14 @@ def coerce_settings_field(settings_type: type, field_path: str, value: object) -
     """What an owner makes of a value before it patches a field: 3.10 checks it, 3.9 does not."""
     coerce = getattr(settingsmeta, "coerce_settings_field_value", None)
     return value if coerce is None else coerce(settings_type, field_path, value)
+
+
+def channel_transport(channel: Channel) -> asyncio.Transport:
+    """The connection on which a channel hears from its publisher: a stream on 3.9, a protocol of
+    its own on 3.10.
+    """
+    stream = getattr(channel, "_pub_writer", None)
+    transport: asyncio.Transport = (
+        channel._proto._transport if stream is None else stream.transport  # type: ignore[attr-defined, unused-ignore]
+    )
+    return transport
