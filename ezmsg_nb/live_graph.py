@@ -7,7 +7,6 @@ import contextlib
 import functools
 import threading
 import time
-import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar, overload
@@ -24,7 +23,6 @@ from kernel_runtime.follower import GraphFollower
 from kernel_runtime.host import GraphHost, LogRecord, ProcessExit
 from kernel_runtime.host.definition import GraphDefinition
 from kernel_runtime.model import Edge, UnitInfo
-from kernel_runtime.observer import Tap
 from kernel_runtime.profiling.process_load import LoadSample, loads_between, sample_loads
 from kernel_runtime.profiling.rates import Counts, count_messages, rates_between
 from kernel_runtime.server_link import Status
@@ -40,12 +38,15 @@ from .frames import (
     units_frame,
 )
 from .graph_settings import GraphSettings
+from .graph_taps import GraphTaps
 from .graph_traces import GraphTraces
 from .graph_views import GraphViews
 from .log_view import LogView
 from .profile_view import ProfileView
 from .restart import RestartPlan, open_follower
+from .scope import Scope
 from .settings_sweep import sweep
+from .tap import GraphTap
 from .trace import DEFAULT_MAX_SAMPLES, Trace
 
 T = TypeVar("T")
@@ -77,7 +78,6 @@ class LiveGraph:
         self._loop = loop
         self._host = host
         self._definition = definition
-        self._taps: weakref.WeakSet[Tap] = weakref.WeakSet()
         self._closed = False
         self.is_lost = False
         self._end_reason = ""
@@ -96,6 +96,8 @@ class LiveGraph:
         )
         self._views = GraphViews(self, follower, loop)
         self._traces = GraphTraces(follower, loop, self._run_within)
+        self._taps = GraphTaps(self, self._definitions)
+        follower.status_listeners.append(self._taps.show_status)
         self._settings.make_form = self._views.form
         self._settings.run_sweep = functools.partial(sweep, self)
         if host is not None:
@@ -413,7 +415,7 @@ class LiveGraph:
             definition = definition.with_components(changed_units)
         self._start_again(self._host, definition, timeout)
 
-    def tap(self, topic: str, *, trust: bool | None = None) -> Tap:
+    def tap(self, topic: str, *, trust: bool | None = None) -> GraphTap:
         """Receive the messages of a topic, without ever holding the pipeline back.
 
         Parameters
@@ -427,7 +429,7 @@ class LiveGraph:
 
         Returns
         -------
-        Tap
+        GraphTap
             With ``latest()``, ``collect(...)``, ``async for``, and ``close()``.
 
         Raises
@@ -436,21 +438,39 @@ class LiveGraph:
             There is no such topic, or it could not be subscribed to.
         """
         self._refresh()
-        if topic not in self.topic_names:
-            raise GraphError(
-                f"The graph at {self.address} has no topic {topic!r}. It has: "
-                f"{', '.join(self.topic_names)}.",
-                address=self.address,
-            )
-        graph = self._host.spec.graph if self._host is not None else None
-        tap = Tap(
-            self.aio.address,
-            topic,
-            definitions=graph.definitions if graph is not None else b"",
-            trust=self._host is not None if trust is None else trust,
-        )
-        self._taps.add(tap)
-        return tap
+        return self._taps.tap(topic, trust=trust)
+
+    def scope(
+        self,
+        topic: str,
+        *,
+        window_s: float = 4.0,
+        channels: Sequence[str | int] | None = None,
+        height: int = 380,
+    ) -> Scope:
+        """The messages of a topic as a live picture, without holding the pipeline back.
+
+        Arrays over time are traces that are swept; of other messages the newest is shown,
+        part by part.
+
+        Parameters
+        ----------
+        topic
+            Such as ``"LP/OUTPUT_SIGNAL"``.
+        window_s
+            Duration of a sweep, in s.
+        channels
+            Names or places of the channels to show; the first 256 by default.
+        height
+            Height of the widget, in px.
+
+        Raises
+        ------
+        GraphError
+            There is no such topic, or it could not be subscribed to.
+        """
+        self._refresh()
+        return self._taps.scope(topic, window_s=window_s, channels=channels, height=height)
 
     @property
     def can_restart(self) -> bool:
@@ -622,6 +642,13 @@ class LiveGraph:
         self._traces = GraphTraces(follower, self._loop, self._run_within)
         self._listen_to(host)
         self._views.show_all()
+        follower.status_listeners.append(self._taps.show_status)
+        self._taps.go_on()
+
+    def _definitions(self) -> bytes:
+        """What the cells of this kernel defined for the graph, as its host was given it."""
+        graph = self._host.spec.graph if self._host is not None else None
+        return graph.definitions if graph is not None else b""
 
     def _take_host_exit(self, host: GraphHost, reason: str) -> None:
         if host is self._host:
@@ -641,8 +668,8 @@ class LiveGraph:
             self.is_lost = lost
             self._end_reason = reason
         self._views.show_status()
-        for tap in list(self._taps):
-            tap.close()
+        self._taps.show_status()
+        self._taps.end()
         with contextlib.suppress(GraphError, RuntimeError):
             self._loop.run(self._detach(), timeout=3.0)
 

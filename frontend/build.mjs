@@ -21,6 +21,7 @@ const entries = {
   topology: { source: "src/topology/index.ts", bundle: "topology.js" },
   settings: { source: "src/settings/index.ts", bundle: "settings_form.js" },
   profile: { source: "src/profile/index.ts", bundle: "profile_view.js" },
+  scope: { source: "src/scope/index.ts", bundle: "scope.js" },
 };
 
 /** Makes `import css from "./x.css"` give the minified text of the style sheet. */

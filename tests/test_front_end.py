@@ -12,7 +12,7 @@ import pytest
 from ezmsg_nb import front_end
 from ezmsg_nb.front_end import MissingBundleError, bundle
 
-MAX_BYTES = {"topology": 80_000, "settings_form": 80_000}
+MAX_BYTES = {"topology": 80_000, "settings_form": 80_000, "scope": 40_000}
 
 
 @pytest.mark.parametrize("name", sorted(MAX_BYTES))
