@@ -76,8 +76,7 @@ lint: .venv/$(READY)
 .PHONY: test
 test: .venv/$(READY) .venv-3.10/$(READY) browser lint front-end
 	.venv/bin/python scripts/frontend.py test
-	.venv/bin/python -m pytest $(PYTEST_FLAGS) -m "not browser and not notebook"
-	.venv-3.10/bin/python -m pytest $(PYTEST_FLAGS)
+	@sh scripts/test_lines.sh $(PYTEST_FLAGS)
 
 # Apart from `make test`: it takes its minute whatever changed, and needs a package of its own.
 .PHONY: fuzz
