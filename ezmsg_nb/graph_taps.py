@@ -68,6 +68,11 @@ class GraphTaps:
         for scope in self._open_scopes():
             self._show_status_in(scope)
 
+    def pids(self) -> list[int]:
+        """Ids of the processes that hold taps and scopes now."""
+        found = [tap.pid for tap in list(self._taps)]
+        return found + [scope.pid for scope in self._open_scopes() if scope.pid is not None]
+
     def end(self) -> None:
         """Close all taps; scopes keep their last picture."""
         for tap in list(self._taps):
@@ -97,4 +102,4 @@ class GraphTaps:
 
     def _show_status_in(self, scope: Scope) -> None:
         graph = self._graph
-        scope.show_status("lost" if graph.is_lost else graph.status, graph.status_text)
+        scope.show_status("lost" if graph.is_lost else graph.status, graph.connection_text)

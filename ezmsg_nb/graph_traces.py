@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -13,10 +14,23 @@ from kernel_runtime.background import BackgroundLoop
 from kernel_runtime.errors import GraphError
 from kernel_runtime.follower import GraphFollower
 from kernel_runtime.profiling.bottlenecks import Observation, find_bottlenecks, observe
+from kernel_runtime.profiling.edge_figures import EdgeDelay, EdgeKey, backpressure, edge_delays
+from kernel_runtime.profiling.latency import TraceReader
+from kernel_runtime.profiling.observer_cost import ObserverMeter
+from kernel_runtime.profiling.rates import (
+    EndpointRate,
+    count_messages,
+    published_hz,
+    rates_between,
+)
+from kernel_runtime.profiling.recording import TraceRecording
 from kernel_runtime.profiling.trace import TraceHub
+from kernel_runtime.topology import topic_rates
 
+from .cost_frames import edge_figures_frame
 from .trace import DEFAULT_MAX_SAMPLES, START_TIMEOUT_S, STOP_TIMEOUT_S, RunWithin, Trace
 from .trace_frames import bottlenecks_frame
+from .watched_widget import browser_traffic
 
 EXIT_DEADLINE_S = 2.0
 
@@ -32,13 +46,38 @@ class GraphTraces:
         Where the graph's context lives.
     run
         Runs a coroutine there and waits for it.
+    observers
+        Ids of the processes that hold taps and scopes of the graph.
+
+    Attributes
+    ----------
+    meter
+        What looking at the graph costs.
+    delay_listeners
+        Called with `edge_delays` when a trace has ended.
     """
 
-    def __init__(self, follower: GraphFollower, loop: BackgroundLoop, run: RunWithin) -> None:
+    def __init__(
+        self,
+        follower: GraphFollower,
+        loop: BackgroundLoop,
+        run: RunWithin,
+        observers: Callable[[], Iterable[int]] = tuple,
+    ) -> None:
         self._follower = follower
         self._loop = loop
         self._run = run
         self.hub = TraceHub(follower.context)
+        self.meter = ObserverMeter(
+            own_s=lambda: loop.cpu_s,
+            bytes_received=lambda: follower.context.bytes_received,
+            browser_messages=lambda: browser_traffic.messages,
+            observers=observers,
+            tracing=lambda: self.hub.last_cost,
+        )
+        self._delays: Mapping[EdgeKey, EdgeDelay] = {}
+        self._newest: TraceRecording | None = None
+        self.delay_listeners: list[Callable[[Mapping[EdgeKey, EdgeDelay]], None]] = []
         _all_graphs.add(self)
 
     def trace(
@@ -58,7 +97,43 @@ class GraphTraces:
             metrics,
             sample_mod,
             max_samples,
+            self._take_ended,
         )
+
+    @property
+    def edge_delays(self) -> Mapping[EdgeKey, EdgeDelay]:
+        """Transport along each edge of the topology in the last trace that tells of it."""
+        recording, self._newest = self._newest, None
+        if recording is not None:
+            # A trace that was sampled, or without the metrics that latency takes, tells nothing.
+            with contextlib.suppress(ValueError):
+                self._delays = edge_delays(recording.topology, TraceReader(recording).edges())
+        return self._delays
+
+    def edge_figures(self, seconds: float) -> pd.DataFrame:
+        """What is known of each edge; see `cost_frames.edge_figures_frame`."""
+        if not seconds > 0:
+            raise ValueError(f"seconds must be positive, not {seconds!r}")
+        rates = self._run(self._measure(seconds), seconds + START_TIMEOUT_S)
+        topology = self._follower.topology
+        return edge_figures_frame(
+            topology,
+            topic_rates(topology, published_hz(rates)),
+            backpressure(topology, rates),
+            self.edge_delays,
+        )
+
+    async def _measure(self, seconds: float) -> dict[str, EndpointRate]:
+        await self._follower.refresh()
+        context, topology = self._follower.context, self._follower.topology
+        before = await count_messages(context, topology)
+        await asyncio.sleep(seconds)
+        return rates_between(before, await count_messages(context, topology))
+
+    def _take_ended(self, recording: TraceRecording) -> None:
+        self._newest = recording
+        for listener in list(self.delay_listeners):
+            listener(self.edge_delays)
 
     def bottlenecks(self, seconds: float) -> pd.DataFrame:
         """Look at the graph for a time, and rank what limits it."""

@@ -105,6 +105,7 @@ class GraphViews:
 
     def profile(self, **options: Any) -> ProfileView:
         """A new live table of all endpoints."""
+        options.setdefault("cost", lambda: self._graph.observer_cost.text)
         widget = ProfileView(self._follower.topology, **options)
         with self._lock:
             self._profiles.append(widget)
@@ -163,7 +164,7 @@ class GraphViews:
     def _static_table(self) -> str:
         """Status and units, for where no front end is live."""
         units = units_frame(self._follower.topology)[["type", "process_id", "pid", "host"]]
-        status = html.escape(f"{self._graph.status}: {self._graph.status_text}")
+        status = html.escape(f"{self._graph.status}: {self._graph.connection_text}")
         return f"<p>{status}</p>{units.to_html()}"
 
     def show_unit_exit(self, exit: ProcessExit) -> None:
@@ -225,7 +226,7 @@ class GraphViews:
 
     def _show_status_in(self, widget: TopologyWidget | SettingsForm | ProfileView) -> None:
         graph = self._graph
-        widget.show_status("lost" if graph.is_lost else graph.status, graph.status_text)
+        widget.show_status("lost" if graph.is_lost else graph.status, graph.connection_text)
 
     def _show_settings(self, unit: str, state: ReportedSettings) -> None:
         for form in self._all_forms():

@@ -23,6 +23,7 @@ from kernel_runtime.follower import GraphFollower
 from kernel_runtime.host import GraphHost, LogRecord, ProcessExit
 from kernel_runtime.host.definition import GraphDefinition
 from kernel_runtime.model import Edge, UnitInfo
+from kernel_runtime.profiling.observer_cost import ObserverCost
 from kernel_runtime.profiling.process_load import LoadSample, loads_between, sample_loads
 from kernel_runtime.profiling.rates import Counts, count_messages, rates_between
 from kernel_runtime.server_link import Status
@@ -95,8 +96,8 @@ class LiveGraph:
             graph_name=str(context.address),
         )
         self._views = GraphViews(self, follower, loop)
-        self._traces = GraphTraces(follower, loop, self._run_within)
         self._taps = GraphTaps(self, self._definitions)
+        self._traces = GraphTraces(follower, loop, self._run_within, self._taps.pids)
         follower.status_listeners.append(self._taps.show_status)
         self._settings.make_form = self._views.form
         self._settings.run_sweep = functools.partial(sweep, self)
@@ -122,7 +123,18 @@ class LiveGraph:
 
     @property
     def status_text(self) -> str:
-        """What there is to say of the status: where and which, or the reason of a trouble."""
+        """What there is to say of the status, and what looking at the graph costs."""
+        text = self.connection_text
+        return text if self.status != "connected" else f"{text}. {self.observer_cost.text}"
+
+    @property
+    def observer_cost(self) -> ObserverCost:
+        """What looking at this graph costs: our CPU, bytes, messages, slow-down by tracing."""
+        return self._traces.meter.cost()
+
+    @property
+    def connection_text(self) -> str:
+        """Where and which the server is, or the reason of a trouble."""
         if self._closed:
             return self._end_reason or "Closed here."
         if self.status == "reconnecting":
@@ -225,6 +237,21 @@ class LiveGraph:
         """
         self._refresh()
         return self._traces.trace(topics, metrics, sample_mod, max_samples)
+
+    def edge_figures(self, seconds: float = 1.0) -> pd.DataFrame:
+        """Rate and backpressure of each edge now, and its latency in the last trace.
+
+        Parameters
+        ----------
+        seconds
+            How long to count; the call takes as long.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See `ezmsg_nb.cost_frames.edge_figures_frame`.
+        """
+        return self._traces.edge_figures(seconds)
 
     def bottlenecks(self, seconds: float = 2.0) -> pd.DataFrame:
         """What limits the graph, ranked, each with its evidence in words.
@@ -554,7 +581,7 @@ class LiveGraph:
 
     def _raise_if_ended(self) -> None:
         if self._closed:
-            raise ClosedError(f"{self.address}: {self.status_text}", address=self.address)
+            raise ClosedError(f"{self.address}: {self.connection_text}", address=self.address)
 
     def _refresh(self) -> None:
         self._run(self._follower.refresh())
@@ -639,7 +666,7 @@ class LiveGraph:
             self._baseline = None
         self._settings.follow(follower.settings, self._make_editor())
         self._views.follow(follower)
-        self._traces = GraphTraces(follower, self._loop, self._run_within)
+        self._traces = GraphTraces(follower, self._loop, self._run_within, self._taps.pids)
         self._listen_to(host)
         self._views.show_all()
         follower.status_listeners.append(self._taps.show_status)

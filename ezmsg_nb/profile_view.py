@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import psutil
 import traitlets
 
 from kernel_runtime.errors import GraphError
@@ -42,18 +41,26 @@ class ProfileView(WatchedWidget):
         The graph.
     height
         Height of the widget, in px.
+    cost
+        Says what it costs to look, in words.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
     _rows = traitlets.Dict().tag(sync=True)
     height = traitlets.Int(420).tag(sync=True)
 
-    def __init__(self, topology: Topology | None = None, *, height: int = 420, **kw: Any) -> None:
+    def __init__(
+        self,
+        topology: Topology | None = None,
+        *,
+        height: int = 420,
+        cost: Callable[[], str] = str,
+        **kw: Any,
+    ) -> None:
         self._topology = topology or Topology()
         self._measured: Measured | None = None
         self._loads_before: Mapping[str, Any] = {}
-        self._own = psutil.Process()
-        self._own_cpu: tuple[float, float] | None = None
+        self._cost = cost
         super().__init__(height=height, _rows={"revision": 0, "rows": []}, **kw)
 
     @traitlets.default("_esm")
@@ -113,19 +120,10 @@ class ProfileView(WatchedWidget):
         before, self._loads_before = self._loads_before, now
         return loads_between(before, now)
 
-    def _cost(self) -> str:
-        """What this kernel itself uses, in words."""
-        used = self._own.cpu_times()
-        now = (time.perf_counter(), used.user + used.system)
-        before, self._own_cpu = self._own_cpu, now
-        if before is None or now[0] <= before[0]:
-            return ""
-        return f"this kernel: {(now[1] - before[1]) / (now[0] - before[0]):.0%} of a CPU"
-
     def _unseen(self) -> None:
         # The next round must not average over the time in which nobody looked.
         with self._lock:
-            self._loads_before, self._own_cpu = {}, None
+            self._loads_before = {}
 
 
 def dropped_hz(topology: Topology, rates: Mapping[str, EndpointRate]) -> dict[str, float]:

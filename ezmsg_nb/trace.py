@@ -19,6 +19,7 @@ from kernel_runtime.profiling.trace import TraceHub
 from kernel_runtime.profiling.trace_scope import scope_of
 from kernel_runtime.settings.store import SettingsStore, leaves
 
+from .cost_frames import tracing_cost_frame
 from .trace_frames import (
     clock_frame,
     latency_frame,
@@ -64,6 +65,7 @@ class Trace:
         metrics: Sequence[str] | str | None,
         sample_mod: int,
         max_samples: int,
+        ended: Callable[[TraceRecording], None] = lambda recording: None,
     ) -> None:
         if type(max_samples) is not int or max_samples < 1:
             raise ValueError(
@@ -72,6 +74,7 @@ class Trace:
         self._hub = hub
         self._run = run
         self._settings = settings
+        self._ended = ended
         self._scope = scope_of(topics, metrics, sample_mod, read_topology())
         self._max_samples = max_samples
         self._recording: TraceRecording | None = None
@@ -97,6 +100,7 @@ class Trace:
         """Switch tracing off and take in the last samples. Idempotent."""
         if self._recording is not None and self._recording.running:
             self._run(self._hub.stop(self._recording), STOP_TIMEOUT_S)
+            self._ended(self._recording)
 
     def __enter__(self) -> Trace:
         return self.start()
@@ -174,6 +178,14 @@ class Trace:
         recording = self.recording
         columns = recording.columns()
         return losses_frame(recording, losses(recording, columns), untraced(recording, columns))
+
+    def cost(self) -> pd.DataFrame:
+        """How much tracing slowed the pipeline: while it was on, and right after it.
+
+        Empty where that was not measured: the trace runs still, it was shorter than half a
+        second, or other traces went on when it ended. See `cost_frames.tracing_cost_frame`.
+        """
+        return tracing_cost_frame(self.recording.cost)
 
     def latency(self) -> pd.DataFrame:
         """Latency of each connection, with the quality of the join.
@@ -254,6 +266,10 @@ class Trace:
             f"{recording.duration_s:.1f} s, {recording.nbytes / 1e6:.1f} MB; "
             + (f"{lost:,} samples lost, see losses()." if lost else "none lost.")
         ]
+        if recording.cost is not None:
+            lines.append(f"Its cost: {recording.cost.text}.")
+        elif not recording.running:
+            lines.append("What it cost the pipeline was not measured.")
         return lines + list(recording.notes)
 
     def __repr__(self) -> str:

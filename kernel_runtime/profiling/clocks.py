@@ -52,6 +52,11 @@ class ProcessClock:
         """Equal for processes whose times can be compared without an error."""
         return "here" if self.shared else f"{self.host or self.process_id} {self.offset_ns}"
 
+    @property
+    def ahead_ns(self) -> int:
+        """How much further our ``perf_counter_ns`` is than that of the process."""
+        return 0 if self.shared else self.offset_ns - wall_offset_ns()
+
 
 def wall_offset_ns() -> int:
     """Unix time minus ``perf_counter_ns`` of this process."""

@@ -17,12 +17,14 @@ from ..model import ProcessInfo
 class LoadSample:
     """What a process has used since it began.
 
-    ``waited_s`` is the time that each of its threads was ready to run and no CPU was free for
-    it (Linux; empty elsewhere).
+    ``ran_s`` is the time that each of its threads ran, finer than `cpu_s`, which counts in
+    hundredths of a second; ``waited_s`` the time that each was ready to run and no CPU was free
+    for it (Linux; both empty elsewhere).
     """
 
     at_s: float
     cpu_s: float
+    ran_s: Mapping[int, float]
     waited_s: Mapping[int, float]
     rss_bytes: int
 
@@ -51,10 +53,12 @@ def sample_loads(processes: Iterable[ProcessInfo]) -> dict[str, LoadSample]:
             process = psutil.Process(info.pid)
             with process.oneshot():
                 times = process.cpu_times()
+                ran_s, waited_s = _threads(info.pid)
                 found[info.process_id] = LoadSample(
                     at_s=time.perf_counter(),
                     cpu_s=times.user + times.system,
-                    waited_s=_waited_s(info.pid),
+                    ran_s=ran_s,
+                    waited_s=waited_s,
                     rss_bytes=process.memory_info().rss,
                 )
         except psutil.Error:
@@ -77,19 +81,29 @@ def loads_between(
         ]
         starved = min(1.0, max(0.0, *waits) / window_s) if waits else None
         found[process_id] = ProcessLoad(
-            cpu=max(0.0, end.cpu_s - start.cpu_s) / window_s,
+            cpu=_ran_between(start, end) / window_s,
             starved=starved,
             rss_bytes=end.rss_bytes,
         )
     return found
 
 
-def _waited_s(pid: int) -> dict[int, float]:
-    found: dict[int, float] = {}
+def _ran_between(start: LoadSample, end: LoadSample) -> float:
+    coarse_s = max(0.0, end.cpu_s - start.cpu_s)
+    fine_s = sum(ran_s - start.ran_s.get(thread, 0.0) for thread, ran_s in end.ran_s.items())
+    # Threads that ended meanwhile are in the coarse one alone.
+    return fine_s if fine_s > coarse_s - 0.02 else coarse_s
+
+
+def _threads(pid: int) -> tuple[dict[int, float], dict[int, float]]:
+    """How long each thread of a process ran, and waited for a CPU, in seconds."""
+    ran: dict[int, float] = {}
+    waited: dict[int, float] = {}
     try:
         for thread in Path(f"/proc/{pid}/task").iterdir():
-            _, waited_ns, _ = (thread / "schedstat").read_text().split()
-            found[int(thread.name)] = int(waited_ns) / 1e9
+            ran_ns, waited_ns, _ = (thread / "schedstat").read_text().split()
+            ran[int(thread.name)] = int(ran_ns) / 1e9
+            waited[int(thread.name)] = int(waited_ns) / 1e9
     except (OSError, ValueError):
         pass
-    return found
+    return ran, waited

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from .columns import ColumnRing, Columns, StreamTable
 from .rates import Counts
 from .trace_decode import ProcessSamples
 from .trace_scope import TraceScope
+from .tracing_cost import Moment, TracingCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class TraceRecording:
     Attributes
     ----------
     topology
-        The graph when the trace began.
+        The graph when the trace began, with what joined later.
     clocks
         Of each process that answered, by process id.
     counts_before, counts_after
@@ -45,6 +46,10 @@ class TraceRecording:
         When the trace control of a process was set during the trace.
     boundaries
         By process: time of the first sample of each message from the server.
+    opening
+        Totals when the trace had begun.
+    cost
+        What the trace cost the pipeline, None where that was not measured.
     began_ns
         When the trace began, on this process' own clock.
     started_at, ended_at
@@ -68,6 +73,8 @@ class TraceRecording:
         self.counts_after: Counts | None = None
         self.interruptions: list[Interruption] = []
         self.boundaries: dict[str, list[int]] = {}
+        self.opening: Moment | None = None
+        self.cost: TracingCost | None = None
         self.began_ns = time.perf_counter_ns()
         self.started_at = time.time_ns()
         self.ended_at: int | None = None
@@ -84,6 +91,33 @@ class TraceRecording:
         self.began_ns = time.perf_counter_ns()
         self.started_at = time.time_ns()
         self._began = True
+
+    def join(self, topology: Topology, clocks: Mapping[str, ProcessClock], counts: Counts) -> None:
+        """Know processes that came into the graph while this runs.
+
+        Parameters
+        ----------
+        topology
+            The graph as it is now.
+        clocks
+            Of the new processes.
+        counts
+            Totals since which they are traced.
+        """
+        before = self.topology
+        self.topology = replace(
+            topology,
+            units={**before.units, **topology.units},
+            collections={**before.collections, **topology.collections},
+            edges=tuple(dict.fromkeys((*before.edges, *topology.edges))),
+            processes={**before.processes, **topology.processes},
+        )
+        self.clocks = {**self.clocks, **clocks}
+        self.counts_before = Counts(
+            {**counts.endpoints, **self.counts_before.endpoints},
+            {**counts.at_ns, **self.counts_before.at_ns},
+            self.counts_before.failures,
+        )
 
     def note(self, text: str) -> None:
         """Keep something that a person should know; once."""

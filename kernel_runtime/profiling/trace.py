@@ -4,103 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import pickle
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
-from ezmsg.core.graphmeta import (
-    ProcessControlOperation,
-    ProfilingStreamControl,
-    ProfilingTraceControl,
-)
-from ezmsg.core.netprotocol import Command
+from collections.abc import Iterable
 
 from ..context import KernelGraphContext
-from ..errors import GraphError, UnsafePayloadError
+from ..errors import GraphError
 from ..model import ProcessInfo, Topology
-from ..streams import SupervisedStream
 from ..topology import topology_of
-from ..wire import Connection, payload_argument
-from .clocks import ProcessClock, measure_clocks, wall_offset_ns
+from .clocks import measure_clocks
 from .columns import StreamTable
+from .other_observers import other_observers
 from .rates import Counts, count_messages
 from .recording import Interruption, TraceRecording
+from .trace_controls import TraceControls, shared_controls
 from .trace_decode import ProcessSamples, TraceDecoder
-from .trace_scope import TraceScope, control_for, merged
+from .trace_scope import TraceScope, control_for
+from .trace_stream import STREAM_INTERVAL_S, TraceStream
+from .trace_watch import in_words, is_due, silenced, take_sight
+from .tracing_cost import Moment, TracingCost, activity_between, tracing_cost
 
 TTL_S = 60.0
 """After this long without a renewal a process stops tracing by itself."""
 
-STREAM_INTERVAL_S = 0.5
-"""How often the server hands over samples. It keeps 200,000 a process and scans them all each
-time, under its one lock: longer intervals cost less, and this one loses nothing up to 400,000
-samples/s of a process, three times what was ever seen to arrive."""
-
-STREAM_MAX_SAMPLES = 200_000
-"""Samples of a process that one message may bring: all that the server keeps."""
-
 WATCH_EVERY_S = 0.5
-SILENT_AFTER_S = 2.0
-"""A process that traced and now sends nothing for so long is asked what it does."""
-
-TAIL_DEADLINE_S = 3.0
-TAIL_QUIET_S = 0.2
-REQUEST_S = 1.0
-
-
-class TraceStream(SupervisedStream[None]):
-    """The trace subscription; its samples go to a callback as soon as they come."""
-
-    def __init__(
-        self,
-        context: KernelGraphContext,
-        decoder: TraceDecoder,
-        interval_s: float,
-        take: Callable[[ProcessSamples], None],
-        gap: Callable[[], None],
-    ) -> None:
-        super().__init__(context, 1)
-        self._decoder = decoder
-        self._deliver = take
-        self._gap = gap
-        control = ProfilingStreamControl(interval=interval_s, max_samples=STREAM_MAX_SAMPLES)
-        self._setup = payload_argument(pickle.dumps(control))
-        self.bytes_received = 0
-        self.messages = 0
-        self.last_message_at = 0.0
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._supervise(), name="trace-stream")
-
-    async def _drain(self, connection: Connection, *, resume: bool) -> None:
-        await connection.open_client(Command.SESSION_PROFILING_SUBSCRIBE, self._setup)
-        if resume:
-            self._gap()
-        self.is_live = True
-        while True:
-            frame = await connection.read_frame()
-            self.bytes_received += len(frame)
-            try:
-                arrived = self._decoder.decode(frame)
-            except UnsafePayloadError:
-                self.undecodable += 1
-                continue
-            self.messages += 1
-            self.last_message_at = time.monotonic()
-            for samples in arrived:
-                self._deliver(samples)
-
-
-@dataclass
-class _Traced:
-    """A process that has a trace control of ours."""
-
-    unit: str
-    control: ProfilingTraceControl
-    set_at: float
-    last_sample_at: float = field(default_factory=time.monotonic)
-    messages_then: int | None = None
+LOOK_FOR_PROCESSES_EVERY_S = 1.0
 
 
 class TraceHub:
@@ -114,6 +41,11 @@ class TraceHub:
         Seconds after which a process stops tracing when it is not renewed.
     interval_s
         Seconds between the server's messages.
+
+    Attributes
+    ----------
+    last_cost
+        What the last trace cost the pipeline, None where that was not measured.
     """
 
     def __init__(
@@ -129,12 +61,13 @@ class TraceHub:
         self._streams = StreamTable()
         self._decoder = TraceDecoder(self._streams)
         self._stream: TraceStream | None = None
+        self._controls: TraceControls | None = None
         self._recordings: list[TraceRecording] = []
-        self._traced: dict[str, _Traced] = {}
-        self._changed_ns: dict[str, int] = {}
         self._topology = Topology()
         self._watch: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
+        self._told: set[tuple[str, str, str]] = set()
+        self.last_cost: TracingCost | None = None
 
     @property
     def recordings(self) -> tuple[TraceRecording, ...]:
@@ -152,77 +85,96 @@ class TraceHub:
             The graph can't be read, or none of the processes concerned could be reached.
         """
         async with self._turn:
-            snapshot = await self._context.snapshot()
-            self._topology = topology_of(snapshot)
+            self._topology = topology_of(await self._context.snapshot())
             clocks, unreachable = await measure_clocks(self._context, self._processes())
             recording = TraceRecording(scope, max_samples, self._streams, self._topology, clocks)
             for process_id, error in unreachable.items():
                 recording.note(f"Process {self._named(process_id)} is not traced: {error.message}")
             self._recordings.append(recording)
+            self._told.clear()
             try:
                 await self._begin(recording)
             except BaseException:
                 self._recordings.remove(recording)
-                await self._apply_scope()
+                await self._reconcile()
                 await self._end_if_idle()
                 raise
             return recording
 
     async def _begin(self, recording: TraceRecording) -> None:
-        if self._stream is None:
-            self._stream = TraceStream(
-                self._context,
-                self._decoder,
-                self._interval_s,
-                self._take,
-                self._note_gap,
-            )
-            self._stream.start()
-            self._watch = asyncio.create_task(self._keep_alive(), name="trace-watch")
-        failures = await self._apply_scope()
+        self._listen()
+        failures = await self._reconcile()
         for process_id, error in failures.items():
             recording.note(f"Process {self._named(process_id)} is not traced: {error.message}")
         wanted = [
-            process_id
-            for process_id in (process.process_id for process in self._processes())
-            if control_for(recording.scope, process_id, self._topology, self._ttl_s) is not None
+            process.process_id
+            for process in self._processes()
+            if control_for(recording.scope, process.process_id, self._topology, self._ttl_s)
+            is not None
         ]
         if wanted and all(process_id in failures for process_id in wanted):
             raise next(iter(failures.values()))
         # Not before all of them trace: else messages would be received whose publish is not.
         recording.begin()
-        recording.counts_before = await self._counts()
+        recording.opening = await self._moment()
+        recording.counts_before = recording.opening.counts
+
+    def _listen(self) -> None:
+        if self._stream is not None:
+            return
+        self._controls = shared_controls()
+        self._controls.tracers.append(self)
+        self._stream = TraceStream(
+            self._context, self._decoder, self._interval_s, self._take, self._note_gap
+        )
+        self._stream.start()
+        self._watch = asyncio.create_task(self._keep_alive(), name="trace-watch")
 
     async def stop(self, recording: TraceRecording) -> None:
         """End a trace: off where no other trace wants it, and the last samples in. Idempotent."""
         async with self._turn:
             if recording not in self._recordings:
                 return
+            closing = None
             try:
                 with contextlib.suppress(GraphError):
-                    recording.counts_after = await self._counts()
+                    closing = await self._moment()
+                    recording.counts_after = closing.counts
             finally:
                 recording.end()
-                for process_id, error in (await self._apply_scope()).items():
+                for process_id, error in (await self._reconcile()).items():
                     recording.note(
                         f"Tracing could not be switched off in process "
                         f"{self._named(process_id)}; it ends there by itself within "
                         f"{self._ttl_s:g} s. {error.message}"
                     )
                 try:
-                    await self._wait_for_tail()
+                    await self._wait_for_tail(recording, closing)
                 finally:
                     self._recordings.remove(recording)
                     await self._end_if_idle()
+
+    async def _wait_for_tail(self, recording: TraceRecording, closing: Moment | None) -> None:
+        """Take the last samples in; with nothing traced meanwhile, that is what to compare with."""
+        if self._stream is None or not self._stream.is_live:
+            return
+        before = await self._untraced_moment()
+        await self._stream.wait_for_tail()
+        after = await self._untraced_moment() if before is not None else None
+        if closing and recording.opening and before and after:
+            recording.cost = tracing_cost(
+                activity_between(recording.opening, closing), activity_between(before, after)
+            )
+            self.last_cost = recording.cost
 
     async def close(self) -> None:
         """End all traces at once, keeping what has come so far."""
         async with self._turn:
             for recording in self._recordings:
                 recording.end()
-            self._recordings.clear()
             with contextlib.suppress(GraphError):
-                await self._apply_scope()
+                await self._reconcile()
+            self._recordings.clear()
             await self._end_if_idle()
 
     async def _end_if_idle(self) -> None:
@@ -236,6 +188,28 @@ class TraceHub:
         if self._stream is not None:
             await self._stream.aclose()
             self._stream = None
+        if self._controls is not None:
+            self._controls.tracers.remove(self)
+            self._controls = None
+        self._told.clear()
+
+    # -- what is counted ------------------------------------------------------------------
+
+    async def _counts(self) -> Counts:
+        return await count_messages(self._context, self._topology)
+
+    async def _moment(self) -> Moment:
+        return Moment.now(await self._counts(), self._processes())
+
+    async def _untraced_moment(self) -> Moment | None:
+        """Totals of now, if nothing is traced from here."""
+        if self._controls is None or any(
+            process.process_id in self._controls.traced for process in self._processes()
+        ):
+            return None
+        with contextlib.suppress(GraphError):
+            return await self._moment()
+        return None
 
     # -- trace controls -------------------------------------------------------------------
 
@@ -248,189 +222,152 @@ class TraceHub:
             return process_id
         return f"{process.pid} ({', '.join(process.units)})"
 
-    async def _apply_scope(self) -> dict[str, GraphError]:
+    async def _reconcile(self) -> dict[str, GraphError]:
         """Set each process' control to what all traces together want; only where it differs."""
-        scope = merged(recording.scope for recording in self._recordings if recording.running)
-        changes: list[tuple[str, str, ProfilingTraceControl]] = []
-        for process in self._processes():
-            control = None
-            if scope is not None:
-                control = control_for(scope, process.process_id, self._topology, self._ttl_s)
-            traced = self._traced.get(process.process_id)
-            if control is None and traced is not None:
-                off = ProfilingTraceControl(enabled=False)
-                changes.append((process.process_id, process.units[0], off))
-            elif control is not None and (traced is None or traced.control != control):
-                changes.append((process.process_id, process.units[0], control))
-        answers = await asyncio.gather(*(self._set(*change) for change in changes))
+        controls = self._controls
+        if controls is None:
+            return {}
+        ids = [process.process_id for process in self._processes()]
+        answers = await asyncio.gather(
+            *(
+                controls.reconcile(self._context, self._topology, process_id, self._ttl_s)
+                for process_id in ids
+            )
+        )
         return {
-            change[0]: answer
-            for change, answer in zip(changes, answers, strict=True)
+            process_id: answer
+            for process_id, answer in zip(ids, answers, strict=True)
             if answer is not None
         }
 
-    async def _set(
-        self, process_id: str, unit: str, control: ProfilingTraceControl
-    ) -> GraphError | None:
-        """Set one control, with what was not yet handed over saved before: a set clears it."""
-        began = time.perf_counter_ns()
-        try:
-            if process_id in self._traced:
-                await self._drain(process_id)
-            began = time.perf_counter_ns()
-            response = await self._context.process_set_profiling_trace(
-                unit, control, timeout=REQUEST_S
-            )
-            if not response.ok:
-                raise GraphError(f"It refused the trace control: {response.error}.", unit=unit)
-        except GraphError as error:
-            if not control.enabled:
-                self._traced.pop(process_id, None)
-            return error
-        self._changed_ns[process_id] = time.perf_counter_ns()
-        before = self._traced.pop(process_id, None)
-        if control.enabled:
-            self._traced[process_id] = _Traced(unit, control, time.monotonic())
-            if before is not None:
-                self._note_interruption(process_id, began)
-        return None
+    def scopes_of(self, process_id: str) -> Iterable[TraceScope]:
+        """What the running traces want of a process; nothing where it is not known here."""
+        if process_id in self._topology.processes:
+            for recording in self._recordings:
+                if recording.running:
+                    yield recording.scope
 
-    def _note_interruption(self, process_id: str, began_ns: int) -> None:
-        ended_ns = time.perf_counter_ns()
+    def note_interruption(self, process_id: str, began_ns: int, ended_ns: int) -> None:
+        """Know that a process lost samples as its control was set, between two of our times."""
         for recording in self._recordings:
             clock = recording.clocks.get(process_id)
             if clock is not None:
-                ahead = _ahead_ns(clock)
+                ahead = clock.ahead_ns
                 recording.interruptions.append(
                     Interruption(process_id, began_ns - ahead, ended_ns - ahead)
                 )
 
+    def take_batch(self, payload: bytes) -> None:
+        """Take samples that a process handed over itself."""
+        for samples in self._decoder.decode(payload, from_server=False):
+            self._take(samples, at_once=True)
+
+    # -- while it runs ----------------------------------------------------------------------
+
     async def _keep_alive(self) -> None:
-        """Renew controls before they expire, and look after processes that fell silent."""
+        """Renew controls, look after processes that fell silent, and for those that join."""
+        looked_at = time.monotonic()
         while True:
             await asyncio.sleep(min(WATCH_EVERY_S, self._ttl_s / 8))
             async with self._turn:
-                now = time.monotonic()
-                due = [
-                    (process_id, traced.unit, traced.control)
-                    for process_id, traced in self._traced.items()
-                    if now - traced.set_at > 0.7 * self._ttl_s
-                ]
-                await asyncio.gather(*(self._set(*each) for each in due))
-                silent = [
-                    process_id
-                    for process_id, traced in self._traced.items()
-                    if now - traced.last_sample_at > SILENT_AFTER_S
-                ]
-                if silent:
-                    with contextlib.suppress(GraphError):
-                        await self._ask_silent(silent)
-
-    async def _ask_silent(self, silent: list[str]) -> None:
-        """Tell a process in which nothing happens from one that no longer traces for us."""
-        counts = await self._counts()
-        for process_id in silent:
-            traced = self._traced.get(process_id)
-            if traced is None or process_id not in counts.at_ns:
-                continue
-            scope = TraceScope(
-                topics=frozenset(traced.control.publisher_topics)
-                if traced.control.publisher_topics is not None
-                else None
-            )
-            messages = sum(
-                endpoint.messages_total
-                for endpoint in counts.endpoints.values()
-                if endpoint.process_id == process_id and scope.wants(endpoint.topic, "")
-            )
-            before, traced.messages_then = traced.messages_then, messages
-            traced.last_sample_at = time.monotonic()
-            metrics = traced.control.metrics
-            if before is None or messages - before <= traced.control.sample_mod:
-                continue
-            if metrics is not None and not {"publish_delta_ns", "lease_time_ns"} & set(metrics):
-                continue
-            for recording in self._recordings:
-                recording.note(
-                    f"Process {self._named(process_id)} had stopped to trace although "
-                    f"messages flow: another observer has set its trace control. It was "
-                    f"switched on again at {time.strftime('%H:%M:%S')}."
+                controls = self._controls
+                if controls is None:
+                    return
+                ours = [each.process_id for each in self._processes()]
+                await asyncio.gather(
+                    *(
+                        controls.renew(self._context, self._topology, process_id, self._ttl_s)
+                        for process_id in ours
+                    )
                 )
-            await self._set(process_id, traced.unit, traced.control)
+                with contextlib.suppress(GraphError):
+                    await self._look_after(controls, ours)
+                    if time.monotonic() - looked_at > LOOK_FOR_PROCESSES_EVERY_S:
+                        looked_at = time.monotonic()
+                        await self._look_for_processes()
+
+    async def _look_after(self, controls: TraceControls, ours: list[str]) -> None:
+        """Tell a process in which nothing happens from one that no longer traces for us."""
+        traced = {each: controls.traced[each] for each in ours if each in controls.traced}
+        due = [process_id for process_id, each in traced.items() if is_due(each)]
+        counts = await self._counts() if due else None
+        for process_id, each in traced.items():
+            scope = controls.scope_of(process_id)
+            silent: list[str] = []
+            if counts is not None and process_id in due and scope is not None:
+                silent = silenced(each, process_id, scope, counts)
+            if not silent and each.coarser is None:
+                continue
+            self._note_foreign(
+                f"{self._named(process_id)} {in_words(silent, each.coarser)}: "
+                f"another observer has set its trace control{self._others()}. It was set "
+                f"again at {time.strftime('%H:%M:%S')}."
+            )
+            each.coarser = None
+            await controls.reconcile(
+                self._context, self._topology, process_id, self._ttl_s, again=True
+            )
+
+    def _others(self) -> str:
+        pids = (process.pid for process in self._processes() if process.pid is not None)
+        found = other_observers(self._context.address, pids)
+        return f" (connected from this host: {', '.join(found)})" if found else ""
+
+    def _note_foreign(self, text: str) -> None:
+        for recording in self._recordings:
+            recording.note(f"Process {text}")
+
+    async def _look_for_processes(self) -> None:
+        """Let processes that came into the graph be traced as well."""
+        topology = topology_of(await self._context.snapshot())
+        joined = [
+            process
+            for process in topology.processes.values()
+            if process.units and process.process_id not in self._topology.processes
+        ]
+        left = set(self._topology.processes) - set(topology.processes)
+        gone = [f"Process {self._named(each)} left the graph during the trace." for each in left]
+        self._topology = topology
+        clocks, unreachable = await measure_clocks(self._context, joined) if joined else ({}, {})
+        failures = (await self._reconcile() if joined else {}) | unreachable
+        counts = await self._counts() if joined else None
+        for recording in self._recordings:
+            for words in gone:
+                recording.note(words)
+            if counts is not None:
+                recording.join(topology, clocks, counts)
+            for process in joined:
+                failure = failures.get(process.process_id)
+                recording.note(
+                    f"Process {self._named(process.process_id)} joined at "
+                    f"{time.strftime('%H:%M:%S')}"
+                    + (f" and is not traced: {failure.message}" if failure else ".")
+                )
 
     # -- samples --------------------------------------------------------------------------
 
     def _take(self, arrived: ProcessSamples, *, at_once: bool = False) -> None:
-        traced = self._traced.get(arrived.process_id)
-        if traced is not None:
-            traced.last_sample_at = time.monotonic()
-            traced.messages_then = None
-        scope = merged(recording.scope for recording in self._recordings)
-        if scope is None:
-            return
-        self._look_for_foreign_samples(arrived, scope)
+        controls = self._controls
+        scope = controls.scope_of(arrived.process_id) if controls is not None else None
+        traced = controls.traced.get(arrived.process_id) if controls is not None else None
+        clock = self._recordings[-1].clocks.get(arrived.process_id) if self._recordings else None
+        if traced is not None and clock is not None:
+            foreign = take_sight(traced, self._streams, arrived, clock.ahead_ns)
+            if foreign is not None and (arrived.process_id, *foreign) not in self._told:
+                self._told.add((arrived.process_id, *foreign))
+                self._note_foreign(
+                    f"{self._named(arrived.process_id)} also traces {foreign[0]} "
+                    f"({foreign[1]}), which no trace here asked for: another observer has set "
+                    f"its trace control{self._others()}."
+                )
         for recording in self._recordings:
-            recording.take(arrived, scope.sample_mod, at_once=at_once)
-
-    def _look_for_foreign_samples(self, arrived: ProcessSamples, scope: TraceScope) -> None:
-        """Samples that nobody here asked for tell that another observer set the control."""
-        clock = self._recordings[-1].clocks.get(arrived.process_id)
-        if clock is None or (scope.topics is None and scope.metrics is None):
-            return
-        # What came before the last change of the control may be older history, or our own.
-        since_ns = self._changed_ns.get(arrived.process_id, self._recordings[-1].began_ns)
-        newest = arrived.samples.code[arrived.samples.time_ns > since_ns - _ahead_ns(clock)][-64:]
-        streams = (self._streams[code] for code in set(newest.tolist()))
-        foreign = [stream for stream in streams if not scope.wants(stream.topic, stream.metric)]
-        if not foreign:
-            return
-        for recording in self._recordings:
-            recording.note(
-                f"Process {self._named(arrived.process_id)} also traces "
-                f"{foreign[0].topic} ({foreign[0].metric}), which no trace here asked for: "
-                f"another observer has set its trace control."
-            )
+            # Of traces that ended the last samples are still to come.
+            mod = recording.scope.sample_mod if scope is None else scope.sample_mod
+            recording.take(arrived, mod, at_once=at_once)
 
     def _note_gap(self) -> None:
         for recording in self._recordings:
             recording.note("The connection to the GraphServer was lost for a while.")
-
-    async def _drain(self, process_id: str) -> None:
-        """Take what a process has not handed to the server yet, from itself."""
-        response = await self._context.process_request(
-            self._traced[process_id].unit,
-            ProcessControlOperation.GET_PROFILING_TRACE_BATCH,
-            payload_obj=STREAM_MAX_SAMPLES,
-            timeout=REQUEST_S,
-        )
-        if response.ok and response.payload is not None:
-            for samples in self._decoder.decode(response.payload, from_server=False):
-                self._take(samples, at_once=True)
-
-    async def _counts(self) -> Counts:
-        return await count_messages(self._context, await self._context.snapshot())
-
-    async def _wait_for_tail(self) -> None:
-        """Wait until the server has handed over what it had when this was called."""
-        stream = self._stream
-        if stream is None or not stream.is_live:
-            return
-        asked = time.monotonic()
-        # The answers of the processes came after all that they had pushed, so the server's next
-        # round brings it, in one message or in many: a round's time, and then silence.
-        while stream.is_live:
-            await asyncio.sleep(0.02)
-            now = time.monotonic()
-            quiet_s = now - max(asked, stream.last_message_at)
-            if now - asked > self._interval_s + TAIL_QUIET_S and quiet_s > TAIL_QUIET_S:
-                return
-            if now - asked > TAIL_DEADLINE_S:
-                return
-
-
-def _ahead_ns(clock: ProcessClock) -> int:
-    """How much further our ``perf_counter_ns`` is than that of a process."""
-    return 0 if clock.shared else clock.offset_ns - wall_offset_ns()
 
 
 async def traced_for(
