@@ -35,12 +35,12 @@ export function fitted(sweep: Sweep): Scale {
   return { half: Math.max(SMALLEST, (span / 2) * MARGIN), middles };
 }
 
-/** Whether two scales differ by so much that it is worth drawing all anew. */
+/** Whether a scale is so much better than another that it is worth drawing all anew. */
 export function differs(a: Scale, b: Scale): boolean {
   if (a.middles.length !== b.middles.length) return true;
   const ratio = a.half / b.half;
-  if (ratio > 1.2 || ratio < 1 / 1.2) return true;
-  return a.middles.some((middle, at) => Math.abs(middle - (b.middles[at] ?? 0)) > 0.2 * b.half);
+  if (ratio > 1.02 || ratio < 0.8) return true;
+  return a.middles.some((middle, at) => Math.abs(middle - (b.middles[at] ?? 0)) > 0.1 * b.half);
 }
 
 /** A number as short as it can be read, with its unit. */

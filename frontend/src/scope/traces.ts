@@ -102,7 +102,9 @@ export class Traces {
     const { sweep } = lanes;
     const context = this.#context;
     const last = Math.min(end, sweep.columns);
-    const [left, right] = [this.#x(start, sweep.columns), this.#x(last, sweep.columns)];
+    // The line to the first of these begins at the one before.
+    const first = Math.max(0, start - 1);
+    const [left, right] = [this.#x(first, sweep.columns), this.#x(last, sweep.columns)];
     context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
     context.save();
     context.beginPath();
@@ -115,7 +117,7 @@ export class Traces {
     colors.forEach((hue, turn) => {
       context.beginPath();
       for (let channel = turn; channel < sweep.channels; channel += colors.length) {
-        this.#tracePath(lanes, channel, Math.max(0, start - 1), last);
+        this.#tracePath(lanes, channel, Math.max(0, first - 1), last);
       }
       context.strokeStyle = css(readable(mix(hue, theme.text, 0.12), theme.card, 3));
       context.stroke();

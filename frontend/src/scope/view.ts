@@ -83,6 +83,9 @@ export class ScopeView {
     this.#smaller.addEventListener("click", () => this.#zoom(1.5));
     this.#larger.addEventListener("click", () => this.#zoom(1 / 1.5));
     this.#channels.addEventListener("change", () => this.#selectChannels());
+    this.#channels.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.#selectChannels();
+    });
     this.#controls.append(
       this.#window,
       this.#channels,
