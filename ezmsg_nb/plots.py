@@ -57,8 +57,9 @@ def plot_rates(trace: Trace, ax: Axes | None = None, *, bin_s: float | None = No
     width_s = bin_s
     if width_s is None:
         # With few messages a bin the lines would show the bins, not the rates.
-        slowest = int(frame["topic"].value_counts().median()) if len(frame) else 1
-        width_s = min(duration_s, max(duration_s / 50, 10 * duration_s / max(1, slowest)))
+        counts_of = frame["topic"].cat.remove_unused_categories().value_counts()
+        usual = int(counts_of.median()) if len(counts_of) else 1
+        width_s = min(duration_s, max(duration_s / 50, 10 * duration_s / max(1, usual)))
     start_ns = trace.recording.started_at
     edges = np.arange(0.0, max(duration_s, width_s) + 1e-9, width_s)
     per_message = trace.recording.scope.sample_mod

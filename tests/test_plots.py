@@ -93,6 +93,10 @@ def test_rates_are_right(traces: tuple[Trace, Trace]) -> None:
     line = next(line for line in axes.lines if line.get_label() == "TICK")
     heights = np.asarray(line.get_ydata(), dtype=float)
     assert np.median(heights) == pytest.approx(100.0, rel=0.2)
+    # Without a width they are as narrow as the messages allow.
+    of_itself = plot_rates(traces[0])
+    line = next(line for line in of_itself.lines if line.get_label() == "TICK")
+    assert len(np.asarray(line.get_ydata())) >= 5
 
 
 def test_a_change_of_settings_shows_as_an_effect(traces: tuple[Trace, Trace]) -> None:
