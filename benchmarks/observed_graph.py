@@ -1,4 +1,4 @@
-"""A pipeline of fixed rate that notes how long its messages took."""
+"""A pipeline of fixed rate, or as fast as it can (rate 0), that notes how long messages took."""
 
 # ezmsg's decorators are untyped, and it declares SETTINGS as None.
 # mypy: disallow-untyped-decorators=false, disable-error-code="assignment"
@@ -16,6 +16,7 @@ import ezmsg.core as ez
 import numpy as np
 
 LATENCY_FILE_ENV = "EZMSG_NB_BENCHMARK_LATENCIES"
+RATE_ENV = "EZMSG_NB_BENCHMARK_RATE_HZ"
 RATE_HZ = 500.0
 
 Message = tuple[int, np.ndarray[Any, np.dtype[np.float64]]]
@@ -27,10 +28,12 @@ class Source(ez.Unit):
     @ez.publisher(OUTPUT)
     async def publish(self) -> AsyncGenerator[Any, None]:
         samples = np.random.default_rng(0).standard_normal((40, 64))
+        rate_hz = float(os.environ.get(RATE_ENV, RATE_HZ))
         next_s = time.monotonic()
         while True:
-            next_s += 1.0 / RATE_HZ
-            await asyncio.sleep(max(0.0, next_s - time.monotonic()))
+            if rate_hz:
+                next_s += 1.0 / rate_hz
+                await asyncio.sleep(max(0.0, next_s - time.monotonic()))
             yield self.OUTPUT, (time.perf_counter_ns(), samples)
 
 

@@ -11,9 +11,11 @@ the kernel alone.
 median over rounds, and the 95% confidence interval of it (bootstrap).
 ``pipeline_cpu_added_percent_dashboard``: the same of ezmsg-dashboard; null where it is not
 installed (it needs ezmsg 3.10).
+``pipeline_cpu_percent``: of one CPU, with nothing attached.
 ``latency_p99_ratio``: 99th percentile of the latency from end to end, ours over nothing.
 ``kernel_cpu_percent``: CPU of our kernel, of one CPU. ``browser_messages_per_s``: what our
-widgets send.
+widgets send. ``throughput_ratio``: messages/s of the same pipeline at full speed, ours over
+nothing (``throughput_hz``), and ``throughput_ratio_dashboard``.
 """
 
 from __future__ import annotations
@@ -32,18 +34,21 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import psutil
 
 from kernel_runtime.host import GraphHost, GraphSpec
 
-from .harness import arguments, report
-from .observed_graph import LATENCY_FILE_ENV
+from .harness import arguments, median_ratio, report
+from .observed_graph import LATENCY_FILE_ENV, RATE_ENV, RATE_HZ
 
-SETTLE_S = 1.0
+SETTLE_S = 0.5
 DASHBOARD_START_S = 15.0
 RESAMPLES = 4000
+
+Figure = TypeVar("Figure")
 
 
 @dataclass
@@ -63,13 +68,8 @@ class Pipeline:
     _read: int = field(default=0)
 
     def cpu_s(self) -> float:
-        total = 0.0
         root = psutil.Process(self.host.pid)
-        for process in (root, *root.children(recursive=True)):
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                total += times.user + times.system
-        return total
+        return sum(_ran_s(process.pid) for process in (root, *root.children(recursive=True)))
 
     def new_latencies(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         values = np.fromfile(self.latency_file, np.int64, offset=self._read)
@@ -86,6 +86,26 @@ class Pipeline:
             beat()
         used = self.cpu_s() - before
         return Window(used, float(np.percentile(self.new_latencies(), 99)))
+
+    def throughput(self, seconds: float, beat: Callable[[], object]) -> float:
+        """Messages per second at the end of the pipeline."""
+        time.sleep(SETTLE_S)
+        self.new_latencies()
+        began = time.monotonic()
+        while (left_s := began + seconds - time.monotonic()) > 0:
+            time.sleep(min(3.0, left_s))
+            beat()
+        return len(self.new_latencies()) / (time.monotonic() - began)
+
+
+def _ran_s(pid: int) -> float:
+    """CPU time of a process' threads, to the nanosecond: ticks of 10 ms are 1% of a window."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                total += int((thread / "schedstat").read_text().split()[0])
+    return total / 1e9
 
 
 class OurKernel:
@@ -209,50 +229,91 @@ def added_percent(ours: list[Window], alone: list[Window]) -> dict[str, float]:
     }
 
 
-def measure(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
-    latency_file = folder / "latencies"
+def take_turns(
+    address: str,
+    kernel: OurKernel,
+    rounds: int,
+    window: Callable[[Callable[[], object]], Figure],
+) -> dict[str, list[Figure]]:
+    """Windows with nothing attached, with ours, with ezmsg-dashboard, in turn and turned order."""
+    contestants: dict[str, Callable[[], AbstractContextManager[Callable[[], object]]]]
+    contestants = {"alone": nothing, "ours": kernel.in_sight}
+    if has_dashboard():
+        contestants["dashboard"] = lambda: dashboard_in_sight(address)
+    found: dict[str, list[Figure]] = {name: [] for name in contestants}
+    order = list(contestants)
+    for _ in range(rounds):
+        for name in order:
+            with contestants[name]() as beat:
+                found[name].append(window(beat))
+        order.reverse()
+    return found
+
+
+@contextlib.contextmanager
+def observed_pipeline(folder: Path, rate_hz: float) -> Iterator[tuple[Pipeline, OurKernel]]:
+    latency_file = folder / f"latencies_{rate_hz:g}"
     latency_file.touch()
     os.environ[LATENCY_FILE_ENV] = str(latency_file)
+    os.environ[RATE_ENV] = str(rate_hz)
     host = GraphHost.start(GraphSpec(factory="benchmarks.observed_graph:build"))
     try:
-        pipeline = Pipeline(host, latency_file)
         kernel = OurKernel(host.address)
-        contestants: dict[str, Callable[[], AbstractContextManager[Callable[[], object]]]]
-        contestants = {"alone": nothing, "ours": kernel.in_sight}
-        if has_dashboard():
-            contestants["dashboard"] = lambda: dashboard_in_sight(host.address)
-        found: dict[str, list[Window]] = {name: [] for name in contestants}
-        order = list(contestants)
         try:
-            for _ in range(rounds):
-                for name in order:
-                    with contestants[name]() as beat:
-                        found[name].append(pipeline.measure(seconds, beat))
-                order.reverse()
+            yield Pipeline(host, latency_file), kernel
         finally:
             kernel.close()
     finally:
         host.stop()
-    ratios = (
-        one.latency_p99_ns / other.latency_p99_ns
-        for one, other in zip(found["ours"], found["alone"], strict=True)
-    )
-    return {
-        "pipeline_cpu_added_percent": added_percent(found["ours"], found["alone"]),
-        "pipeline_cpu_added_percent_dashboard": added_percent(found["dashboard"], found["alone"])
-        if "dashboard" in found
-        else None,
-        "latency_p99_ratio": round(statistics.median(ratios), 4),
-        "kernel_cpu_percent": round(100.0 * kernel.cpu_s / kernel.seconds, 3),
-        "browser_messages_per_s": round(kernel.sent / kernel.seconds, 3),
-    }
+
+
+def fixed_rate(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
+    with observed_pipeline(folder, RATE_HZ) as (pipeline, kernel):
+        found = take_turns(
+            pipeline.host.address, kernel, rounds, lambda beat: pipeline.measure(seconds, beat)
+        )
+        ratios = (
+            one.latency_p99_ns / other.latency_p99_ns
+            for one, other in zip(found["ours"], found["alone"], strict=True)
+        )
+        return {
+            "pipeline_cpu_percent": round(
+                100.0 * statistics.median(each.pipeline_cpu_s for each in found["alone"]) / seconds,
+                2,
+            ),
+            "pipeline_cpu_added_percent": added_percent(found["ours"], found["alone"]),
+            "pipeline_cpu_added_percent_dashboard": added_percent(
+                found["dashboard"], found["alone"]
+            )
+            if "dashboard" in found
+            else None,
+            "latency_p99_ratio": round(statistics.median(ratios), 4),
+            "kernel_cpu_percent": round(100.0 * kernel.cpu_s / kernel.seconds, 3),
+            "browser_messages_per_s": round(kernel.sent / kernel.seconds, 3),
+        }
+
+
+def saturated(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
+    with observed_pipeline(folder, 0.0) as (pipeline, kernel):
+        found = take_turns(
+            pipeline.host.address, kernel, rounds, lambda beat: pipeline.throughput(seconds, beat)
+        )
+        return {
+            "throughput_hz": round(statistics.median(found["alone"])),
+            "throughput_ratio": round(median_ratio(found["ours"], found["alone"]), 4),
+            "throughput_ratio_dashboard": round(median_ratio(found["dashboard"], found["alone"]), 4)
+            if "dashboard" in found
+            else None,
+        }
 
 
 def main() -> None:
     options = arguments(__doc__ or "")
     with tempfile.TemporaryDirectory(prefix="ezmsg-nb-observer-") as folder:
-        rounds, seconds = (3, 3.0) if options.quick else (15, 6.0)
-        report(measure(Path(folder), rounds, seconds))
+        rounds, seconds = (3, 2.0) if options.quick else (60, 3.0)
+        figures = fixed_rate(Path(folder), rounds, seconds)
+        figures |= saturated(Path(folder), max(1, rounds // 5), seconds)
+        report(figures)
 
 
 if __name__ == "__main__":

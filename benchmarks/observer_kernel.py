@@ -12,32 +12,17 @@ import time
 from typing import Any
 
 import ezmsg_nb as ezn
+from ezmsg_nb.watched_widget import browser_traffic
 
 
-class Sent:
-    """Counts what a widget sends to the browser."""
-
-    def __init__(self) -> None:
-        self.messages = 0
-
-    def watch(self, widget: Any) -> None:
-        for name in ("send", "send_state"):
-            self._count(widget, name)
+def look_at(widgets: list[Any]) -> None:
+    """Say what a page in sight says every four seconds."""
+    for widget in widgets:
         widget._on_message(None, {"type": "view", "view": "v", "visible": True}, [])
-
-    def _count(self, widget: Any, name: str) -> None:
-        call = getattr(widget, name)
-
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            self.messages += 1
-            return call(*args, **kwargs)
-
-        object.__setattr__(widget, name, counted)
 
 
 def main() -> None:
     address = sys.argv[1]
-    sent = Sent()
     graph: ezn.LiveGraph | None = None
     widgets: list[Any] = []
     print(json.dumps({"ready": True}), flush=True)
@@ -45,18 +30,15 @@ def main() -> None:
         if line.strip() == "on" and graph is None:
             graph = ezn.connect(address)
             widgets = [graph.topology(), graph.profile_view()]
-            for widget in widgets:
-                sent.watch(widget)
+            look_at(widgets)
         elif line.strip() == "beat":
-            # What a page in sight says every four seconds.
-            for widget in widgets:
-                widget._on_message(None, {"type": "view", "view": "v", "visible": True}, [])
+            look_at(widgets)
         elif line.strip() == "off" and graph is not None:
             for widget in widgets:
                 widget.close()
             graph.close()
             graph, widgets = None, []
-        figures = {"sent": sent.messages, "cpu_s": time.process_time()}
+        figures = {"sent": browser_traffic.messages, "cpu_s": time.process_time()}
         print(json.dumps(figures), flush=True)
 
 
