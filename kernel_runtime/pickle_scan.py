@@ -1,8 +1,13 @@
-"""A look at a pickle's opcodes before it is decoded, for what would take memory without end.
+"""A look at a pickle's opcodes before it is decoded, for what takes memory or time without end.
 
 CPython keeps the memo of a pickle in one array: an opcode of five bytes that names the index
-2**32 - 1 makes it allocate 64 GiB. An honest pickle has no more memo entries than bytes. The
-scan walks the opcodes by one compiled expression, at a third of the cost of decoding them
+2**32 - 1 makes it allocate 64 GiB. An honest pickle has no more memo entries than bytes. And
+it hashes the keys of a dict in C, where nothing can interrupt it: a tuple that holds another
+one twice, and so on 40 times, takes for ever, and a million tuples in one another end the
+process. So the scan tells where tuples are made, but for those of one text, and how many large
+numbers there are, which can be chosen to have the same hash; `guarded_pickle` looks closer.
+
+The scan walks the opcodes by one compiled expression, at a third of the cost of decoding them
 (measured); what that can't skip, it steps over one by one.
 """
 
@@ -10,9 +15,20 @@ from __future__ import annotations
 
 import pickle
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
-_NO_ARGUMENT: Final = b"()]}aesutbRN\x88\x89\x85\x86\x87\x81\x92\x93\x94\x8f\x90\x9101ldoQ\x97\x98"
+_NO_ARGUMENT: Final = b"()]}aesubRN\x88\x89\x81\x92\x93\x94\x8f\x90\x9101ldo2"
+_TUPLES: Final = b"\x85\x86\x87t"
+
+
+class Findings(NamedTuple):
+    """What a closer look is for."""
+
+    tuples: list[int]
+    """Offsets behind the opcodes that make a tuple of more than one text."""
+
+    large_numbers: int
+    """How many integers there are beyond 56 bits."""
 
 
 def _counted(after_length: bytes = b"") -> bytes:
@@ -35,15 +51,19 @@ _QUICK: Final = re.compile(
             rb"h.(?:h.)*+",
             rb"j....",
             b"[" + re.escape(_NO_ARGUMENT) + b"]++",
-            rb"[\x8cCU\x8a]" + _counted(),
+            # A tuple of one text holds no other tuple.
+            rb"\x8c" + _counted() + rb"\x94?+\x85?+",
             rb"K.",
+            rb"c[^\n]*+\n[^\n]*+\n",
             rb"G........",
             rb"\x95.{8}",
-            rb"[q\x80\x82].",
-            rb"[M\x83]..",
-            rb"[J\x84]....",
+            rb"[q\x80].",
+            rb"[CU]" + _counted(),
+            rb"X" + _counted(rb"\x00\x00\x00") + rb"(?:q.|r..\x00\x00)?+\x85?+",
+            rb"M..",
+            rb"J....",
             rb"r..\x00\x00",
-            rb"X" + _counted(rb"\x00\x00\x00"),
+            rb"\x8a(?:\x00|\x01.|\x02..|\x03...|\x04.{4}|\x05.{5}|\x06.{6}|\x07.{7})",
         ]
     )
     + b")*+",
@@ -51,6 +71,7 @@ _QUICK: Final = re.compile(
 )
 
 _LENGTH_BYTES: Final = {
+    0x8A: 1,
     ord("X"): 4,
     ord("T"): 4,
     ord("B"): 4,
@@ -61,24 +82,32 @@ _LENGTH_BYTES: Final = {
 }
 """Opcodes whose argument is that many bytes of length, and then the bytes."""
 
-_LINES: Final = {ord(one): 1 for one in "FILSVPgp"} | {ord("c"): 2, ord("i"): 2}
+_LINES: Final = {ord(one): 1 for one in "FILSVgp"} | {ord("c"): 2, ord("i"): 2}
 """Opcodes whose argument is that many lines of text."""
 
+_NUMBERS: Final = frozenset([0x8A, 0x8B, ord("I"), ord("L")])
 _STOP: Final = ord(".")
 _LONG_BINPUT: Final = ord("r")
 _PUT: Final = ord("p")
 
 
-def check_opcodes(payload: bytes | bytearray) -> None:
+def check_opcodes(payload: bytes | bytearray) -> Findings:
     """Refuse a pickle that would make its reader allocate what it did not send.
+
+    Returns
+    -------
+    Findings
+        What is to be looked at closer before, or while, it is decoded.
 
     Raises
     ------
     pickle.UnpicklingError
         A memo index or a length beyond the size of the message, an opcode that no pickler
-        writes, or no end.
+        of a message writes, or no end.
     """
     size = len(payload)
+    tuples: list[int] = []
+    large_numbers = 0
     at = 0
     while True:
         found = _QUICK.match(payload, at)
@@ -87,8 +116,13 @@ def check_opcodes(payload: bytes | bytearray) -> None:
             raise pickle.UnpicklingError("it ends before its STOP opcode")
         opcode = payload[at]
         if opcode == _STOP:
-            return
-        at = _after(payload, at + 1, opcode, size)
+            return Findings(tuples, large_numbers)
+        at += 1
+        if opcode in _TUPLES:
+            tuples.append(at)
+        else:
+            large_numbers += opcode in _NUMBERS
+            at = _after(payload, at, opcode, size)
 
 
 def _after(payload: bytes | bytearray, at: int, opcode: int, size: int) -> int:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
-import io
 import pickle
 import uuid
 from collections.abc import Callable
@@ -25,8 +24,8 @@ from typing import Any
 from ezmsg.core import graphmeta
 
 from .errors import UnsafePayloadError
-from .pickle_scan import check_opcodes
-from .stand_ins import Sealed, stand_in_class
+from .guarded_pickle import GuardedReader, is_light, load
+from .stand_ins import Reading, Sealed, stand_in_class
 
 MAX_FOREIGN_GLOBALS = 10_000
 """Distinct foreign globals that one message may name; more is an attack, not a graph."""
@@ -38,7 +37,7 @@ def _sealed_constructor(real: type[Any]) -> type:
         make, width = tuple.__new__, len(getattr(real, "_fields", ()))
 
         def new(_cls: type, *args: object) -> object:
-            if len(args) != width:
+            if len(args) != width or any(isinstance(arg, tuple) for arg in args):
                 raise pickle.UnpicklingError(f"a {real.__name__} is made of {len(args)} values")
             return make(real, args)
 
@@ -81,6 +80,12 @@ def _complex(real: object, imaginary: object) -> complex:
     return complex(real, imaginary)
 
 
+def _member(kind: type[enum.Enum], value: object) -> enum.Enum:
+    if type(value) not in (str, int):
+        raise pickle.UnpicklingError(f"a {kind.__name__} of something that is no value of it")
+    return kind._value2member_map_[value]
+
+
 class _Budget:
     """How many items the containers of one message may have been made of.
 
@@ -100,6 +105,8 @@ class _Budget:
             self._left -= len(items)
             if self._left < 0:
                 raise pickle.UnpicklingError("its containers are larger than the message")
+            if not all(is_light(item) for item in items if isinstance(item, tuple)):
+                raise pickle.UnpicklingError("a set has members that take long to be compared")
             return kind(items)
 
         return _SealedCall(build)
@@ -129,8 +136,7 @@ def _allow_list() -> dict[tuple[str, str], Any]:
         if not isinstance(member, type) or member.__module__ != graphmeta.__name__:
             continue
         if issubclass(member, enum.Enum):
-            # A bound builtin: callable, nothing on it can be set, and it runs at C speed.
-            allowed[graphmeta.__name__, name] = member._value2member_map_.__getitem__
+            allowed[graphmeta.__name__, name] = _SealedCall(functools.partial(_member, member))
         elif dataclasses.is_dataclass(member) or issubclass(member, tuple):
             allowed[graphmeta.__name__, name] = _sealed_constructor(member)
     return allowed
@@ -145,32 +151,22 @@ _CONTAINERS: dict[tuple[str, str], Callable[[Any], object]] = {
 }
 """Made by calls that copy, so each message has a budget for them."""
 
-_WORTH_REMEMBERING = 4096
-_REMEMBERED_BYTES = 8 * 1024 * 1024
 
-
-def _framed(payload: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
-    """The same pickle as one frame: outside of one each opcode is a call of read()."""
-    start = 2 if payload[:1] == b"\x80" else 0
-    if payload[start : start + 1] == b"\x95":
-        return payload
-    size = (len(payload) - start).to_bytes(8, "little")
-    return b"".join((payload[:start], b"\x95", size, payload[start:]))
-
-
-class SafeUnpickler(pickle.Unpickler):
+class SafeUnpickler(GuardedReader):
     """Unpickler of one message; builds what the allow-list names and stand-ins for the rest."""
 
     def __init__(
         self,
-        payload: bytes | bytearray | memoryview,
+        payload: bytes | bytearray,
         replacements: dict[tuple[str, str], Any] | None = None,
+        reading: Reading | None = None,
     ) -> None:
-        super().__init__(io.BytesIO(_framed(payload)))
+        super().__init__(payload)
         self._known = dict(replacements) if replacements else {}
         self._foreign = 0
         self._size = len(payload)
         self._budget: _Budget | None = None
+        self._reading = reading
 
     def find_class(self, module: str, name: str) -> Any:
         key = (module, name)
@@ -184,35 +180,8 @@ class SafeUnpickler(pickle.Unpickler):
             self._foreign += 1
             if self._foreign > MAX_FOREIGN_GLOBALS:
                 raise pickle.UnpicklingError("the message names too many foreign classes")
-            found = self._known[key] = stand_in_class(module, name)
+            found = self._known[key] = stand_in_class(module, name, self._reading)
         return found
-
-
-class _Scanned:
-    """The last large message whose opcodes were found sound.
-
-    A graph that stands still has the same snapshot byte by byte; comparing is a thousand
-    times quicker than scanning again.
-    """
-
-    __slots__ = ("_last",)
-
-    def __init__(self) -> None:
-        self._last: bytes | None = None
-
-    def check(self, payload: bytes | bytearray | memoryview) -> None:
-        if len(payload) < _WORTH_REMEMBERING and isinstance(payload, bytes):
-            check_opcodes(payload)
-            return
-        last = self._last
-        if last is not None and len(last) == len(payload) and last == payload:
-            return
-        check_opcodes(bytes(payload) if isinstance(payload, memoryview) else payload)
-        if isinstance(payload, bytes) and _WORTH_REMEMBERING <= len(payload) <= _REMEMBERED_BYTES:
-            self._last = payload
-
-
-_scanned = _Scanned()
 
 
 def decode(
@@ -230,8 +199,8 @@ def decode(
     replacements
         Constructors to use in place of those of the allow-list, by (module, name).
     scan
-        False leaves out the look at the opcodes (`kernel_runtime.pickle_scan`), for what the
-        GraphServer itself has pickled and the rate makes it matter.
+        False leaves out the guards of `kernel_runtime.guarded_pickle`, for what the GraphServer
+        itself has pickled and the rate makes it matter.
 
     Returns
     -------
@@ -243,10 +212,10 @@ def decode(
     UnsafePayloadError
         The bytes are not a pickle that can be read this way.
     """
+    reading = Reading()
     try:
-        if scan:
-            _scanned.check(payload)
-        return SafeUnpickler(payload, replacements).load()
+        whole = bytes(payload) if isinstance(payload, memoryview) else payload
+        return load(whole, lambda bytes_: SafeUnpickler(bytes_, replacements, reading), scan=scan)
     except RecursionError as error:
         raise UnsafePayloadError(
             f"A message of {len(payload)} bytes is nested too deeply to be read."
@@ -260,3 +229,5 @@ def decode(
             f"A message of {len(payload)} bytes can't be read without running code that came "
             f"with it, or is damaged: {error}"
         ) from error
+    finally:
+        reading.is_over = True
