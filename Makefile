@@ -16,6 +16,7 @@ READY := .ezmsg-nb-ready
 CODE := kernel_runtime ezmsg_nb tests scripts hatch_build.py
 LAB_FLAGS ?=
 PYTEST_FLAGS ?=
+DOCS_FLAGS ?=
 
 .PHONY: help
 help:
@@ -23,6 +24,7 @@ help:
 	@echo "make test     set up, and run every check and test"
 	@echo "make fuzz     fuzz the decoder of what a server sends, for 60 s"
 	@echo "make lint     style and types of the Python and the front-end sources"
+	@echo "make docs     the documentation in docs/_build/html, its notebooks executed"
 	@echo "make build    wheel and source distribution in dist/"
 	@echo "make lock     resolve and lock the versions again"
 	@echo "make clean    remove the environments and all that was built"
@@ -85,6 +87,11 @@ fuzz: .venv/$(READY)
 		--python .venv/bin/python --constraint constraints.txt --editable '.[fuzz]'
 	.venv/bin/python tests/fuzz_decoder.py -max_total_time=60
 
+# Warnings are errors; DOCS_FLAGS=-q says less.
+.PHONY: docs
+docs: .venv/$(READY) front-end
+	.venv/bin/python -m sphinx -W --keep-going $(DOCS_FLAGS) -b html docs docs/_build/html
+
 .PHONY: build
 build: .venv/$(READY) front-end
 	.venv/bin/python -m build --installer uv
@@ -95,6 +102,7 @@ lock: .venv/$(READY)
 
 .PHONY: clean
 clean:
-	rm -rf .venv .venv-3.10 dist build ezmsg_nb/static frontend/node_modules tests/artifacts \
+	rm -rf .venv .venv-3.10 dist build docs/_build docs/notebooks ezmsg_nb/static \
+		frontend/node_modules tests/artifacts \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find kernel_runtime ezmsg_nb tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
