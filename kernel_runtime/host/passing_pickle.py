@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from ..errors import UnsafePayloadError
-from ..pickle_scan import check_opcodes
+from ..guarded_pickle import GuardedReader, load
 from ..safe_pickle import ALLOWED
 
 MAX_FOREIGN_GLOBALS = 2000
@@ -158,9 +158,9 @@ def _foreign_class(module: str, qualname: str) -> _Global:
 _KNOWN = {**ALLOWED, ("uuid", "UUID"): _SealedUUID}
 
 
-class _Reader(pickle.Unpickler):
-    def __init__(self, payload: bytes) -> None:
-        super().__init__(io.BytesIO(payload))
+class _Reader(GuardedReader):
+    def __init__(self, payload: bytes | bytearray) -> None:
+        super().__init__(payload)
         self._foreign: dict[tuple[str, str], _Global] = {}
 
     def find_class(self, module: str, name: str) -> Any:
@@ -205,9 +205,7 @@ def decode_inward(payload: bytes, *, scan: bool = True) -> Any:
     Without the scan of its opcodes where it was decoded before.
     """
     try:
-        if scan:
-            check_opcodes(payload)
-        return _Reader(payload).load()
+        return load(payload, _Reader, scan=scan)
     except Exception as error:
         raise UnsafePayloadError(
             f"A message of {len(payload)} bytes can't be read without running code that came "
