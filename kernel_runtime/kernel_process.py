@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from types import TracebackType
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from ezmsg.core.subclient import Subscriber
 from .context import KernelGraphContext
 from .errors import ClosedError, GraphError
 from .graph_session import GraphSession
+from .lifetime import Lifetime
 from .owning_loop import on_owning_loop
 from .process_link import ProcessLink
 
@@ -32,7 +32,7 @@ Operation = Callable[[bytes], bytes | Awaitable[bytes]]
 """A custom operation: bytes in, bytes out. What it raises is told to who asked."""
 
 
-class KernelProcess:
+class KernelProcess(Lifetime):
     """Registers this process with the control plane, under an address of its own.
 
     Its publishers and subscribers appear in the topology as streams of one unit, and any
@@ -83,19 +83,6 @@ class KernelProcess:
     def process_id(self) -> UUID | None:
         """The id that the GraphServer gave this process; another one after a reconnection."""
         return self._link.process_id
-
-    async def __aenter__(self) -> KernelProcess:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> Literal[False]:
-        await self.close()
-        return False
 
     @on_owning_loop
     async def open(self) -> None:
