@@ -1,29 +1,40 @@
-"""The kernel side of ezmsg-nb: a client of ezmsg's control plane, without Jupyter."""
+"""The kernel side of ezmsg-nb: a client of ezmsg's control plane, without Jupyter.
 
-from .address import Address, parse_address
-from .background import BackgroundLoop, background_loop
-from .context import KernelGraphContext, ProfilingSnapshots
-from .errors import (
-    AddressCollisionError,
-    ClosedError,
-    ConnectionLostError,
-    CyclicConnectionError,
-    GraphError,
-    GraphServerUnavailableError,
-    HandlerError,
-    HostStartError,
-    InvalidResponseError,
-    ProcessDisconnectedError,
-    RequestTimeoutError,
-    SettingsNotAppliedError,
-    SettingsRejectedError,
-    UnroutableUnitError,
-    UnsafePayloadError,
-    UnsupportedOperationError,
-)
-from .kernel_process import KernelProcess
-from .stand_ins import StandIn
-from .streams import Resynced
+A name is imported when it is first asked for: the processes of a host import parts of this
+package and start faster without the rest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from .address import Address, parse_address
+    from .background import BackgroundLoop, background_loop
+    from .context import KernelGraphContext
+    from .errors import (
+        AddressCollisionError,
+        ClosedError,
+        ConnectionLostError,
+        CyclicConnectionError,
+        GraphError,
+        GraphServerUnavailableError,
+        HandlerError,
+        HostStartError,
+        InvalidResponseError,
+        ProcessDisconnectedError,
+        RequestTimeoutError,
+        SettingsNotAppliedError,
+        SettingsRejectedError,
+        UnroutableUnitError,
+        UnsafePayloadError,
+        UnsupportedOperationError,
+    )
+    from .kernel_process import KernelProcess
+    from .process_requests import ProfilingSnapshots
+    from .stand_ins import StandIn
+    from .streams import Resynced
 
 __all__ = [
     "Address",
@@ -52,3 +63,45 @@ __all__ = [
     "background_loop",
     "parse_address",
 ]
+
+_NAMES = {
+    "address": ("Address", "parse_address"),
+    "background": ("BackgroundLoop", "background_loop"),
+    "context": ("KernelGraphContext",),
+    "errors": (
+        "AddressCollisionError",
+        "ClosedError",
+        "ConnectionLostError",
+        "CyclicConnectionError",
+        "GraphError",
+        "GraphServerUnavailableError",
+        "HandlerError",
+        "HostStartError",
+        "InvalidResponseError",
+        "ProcessDisconnectedError",
+        "RequestTimeoutError",
+        "SettingsNotAppliedError",
+        "SettingsRejectedError",
+        "UnroutableUnitError",
+        "UnsafePayloadError",
+        "UnsupportedOperationError",
+    ),
+    "kernel_process": ("KernelProcess",),
+    "process_requests": ("ProfilingSnapshots",),
+    "stand_ins": ("StandIn",),
+    "streams": ("Resynced",),
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> typing.Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f".{module}", __name__), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 import types
 
 import pytest
@@ -27,3 +29,19 @@ def test_all_is_sorted_and_complete(name: str) -> None:
     assert public - set(module.__all__) == set(), "public, but not in __all__"
     for attribute in module.__all__:
         assert getattr(module, attribute) is not None
+
+
+def test_kernel_runtime_says_where_each_name_lives() -> None:
+    module = importlib.import_module("kernel_runtime")
+    assert sorted(module._MODULE_OF) == sorted(module.__all__)
+    assert set(module.__all__) <= set(dir(module))
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        module.Nonsense  # noqa: B018
+
+
+def test_a_part_of_kernel_runtime_comes_without_the_client() -> None:
+    script = "import sys, kernel_runtime.address; print('kernel_runtime.context' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "False\n", done.stderr
