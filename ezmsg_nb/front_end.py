@@ -15,20 +15,22 @@ class MissingBundleError(FileNotFoundError):
     """A widget's browser bundle isn't in the installation."""
 
 
-def bundle(name: str) -> Path:
+def bundle(name: str, ending: str = "js") -> Path:
     """Path of one widget's browser bundle.
 
     Parameters
     ----------
     name
         ``"topology"`` or ``"settings_form"``.
+    ending
+        ``"js"``, or ``"css"`` for the style sheet of a widget that has one of its own.
 
     Raises
     ------
     MissingBundleError
         The bundle hasn't been built (in a checkout), or the installation is incomplete.
     """
-    path = _STATIC / f"{name}.js"
+    path = _STATIC / f"{name}.{ending}"
     if not path.is_file():
         raise MissingBundleError(
             f"The browser part of this widget is missing: {path.name} is not in {path.parent}. "

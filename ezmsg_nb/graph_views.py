@@ -18,12 +18,17 @@ from kernel_runtime.settings.store import ReportedSettings
 
 from .form_fields import FormSection
 from .frames import units_frame
+from .graph_actions import PictureActions
 from .graph_form_actions import actions_of
 from .log_view import LogView
+from .picture_numbers import PictureNumbers
 from .profile_view import ProfileView
 from .settings_form import SettingsForm
-from .topology_widget import TopologyWidget, UnitState
+from .topology_numbers import GraphNumbers
+from .topology_states import UnitState
+from .topology_widget import TopologyWidget
 from .topology_with_settings import TopologyWithSettings
+from .unit_details import UnitDetails
 
 if TYPE_CHECKING:
     from .live_graph import LiveGraph
@@ -54,6 +59,10 @@ class GraphViews:
         self._exits: dict[str, str] = {}
         self._log_views: list[LogView] = []
         self._own_picture: TopologyWidget | None = None
+        self._panels: list[TopologyWithSettings] = []
+        self._actions = PictureActions(graph, lambda: self._follower)
+        self._measuring = PictureNumbers(graph.running_traces)
+        self._numbers = GraphNumbers()
         graph.settings.undo_listeners.append(self._show_undo)
         self.follow(follower)
 
@@ -92,10 +101,26 @@ class GraphViews:
         picture = self._picture(**options)
         if not settings:
             return picture
-        return TopologyWithSettings(picture, self._form([]), self._sections_of)
+        details = UnitDetails(self._graph.log_records)
+        panel = TopologyWithSettings(
+            picture,
+            self._form([]),
+            self._sections_of,
+            details,
+            lambda: self._show_details(picture, details),
+        )
+        with self._lock:
+            self._panels.append(panel)
+        return panel
+
+    def _show_details(self, picture: TopologyWidget, details: UnitDetails) -> None:
+        unit = picture.selected
+        state = self._unit_states().get(unit) if unit is not None else None
+        details.show(unit, self._follower.topology, self._numbers, state)
 
     def _picture(self, **options: Any) -> TopologyWidget:
         widget = TopologyWidget(self._follower.topology, **options)
+        widget.actions = self._actions
         with self._lock:
             self._pictures.append(widget)
         widget.observe(self._count_watchers, "watching")
@@ -189,7 +214,7 @@ class GraphViews:
 
     def _show_topology(self, topology: Topology) -> None:
         for widget in self._all_pictures():
-            widget.show_topology(topology)
+            widget.show_topology(topology, own_session=str(self._graph.aio.session_id))
         for profile in self._all_profiles():
             profile.show_topology(topology)
 
@@ -201,7 +226,16 @@ class GraphViews:
         }
         for unit, health in self._follower.unit_states.items():
             found.setdefault(unit, (health.condition, health.reason))
+        if self._graph.is_paused:
+            for unit in self._follower.topology.units:
+                found.setdefault(unit, ("paused", "resume() lets its publishers go on"))
+        for unit, why in self._measuring.crowded.items():
+            found.setdefault(unit, ("slow", why))
         return found
+
+    def show_unit_states(self) -> None:
+        """Say in every picture how the units are."""
+        self._show_unit_states(self._follower.unit_states)
 
     def _show_unit_states(self, states: Mapping[str, UnitHealth]) -> None:
         shown = self._unit_states()
@@ -209,8 +243,16 @@ class GraphViews:
             widget.show_unit_states(shown)
 
     def _show_rates(self, measured: Measured) -> None:
+        self._numbers = self._measuring.take(self._follower.topology, measured)
         for widget in self._all_pictures():
-            widget.show_rates(measured.topics)
+            widget.show_numbers(self._numbers)
+        self.show_unit_states()
+        with self._lock:
+            self._panels = [panel for panel in self._panels if panel.comm is not None]
+            panels = list(self._panels)
+        for panel in panels:
+            if panel.topology.watching:
+                self._show_details(panel.topology, panel.details)
         for profile in self._all_profiles():
             profile.show_measured(measured)
 

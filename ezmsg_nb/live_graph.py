@@ -26,6 +26,7 @@ from kernel_runtime.model import Edge, UnitInfo
 from kernel_runtime.profiling.observer_cost import ObserverCost
 from kernel_runtime.profiling.process_load import LoadSample, loads_between, sample_loads
 from kernel_runtime.profiling.rates import Counts, count_messages, rates_between
+from kernel_runtime.profiling.recording import TraceRecording
 from kernel_runtime.server_link import Status
 from kernel_runtime.settings.edits import SettingsEditor
 from kernel_runtime.topology_history import topology_changes
@@ -48,6 +49,7 @@ from .restart import RestartPlan, open_follower
 from .scope import Scope
 from .settings_sweep import sweep
 from .tap import GraphTap
+from .topology_difference import DifferenceFrame, difference
 from .trace import DEFAULT_MAX_SAMPLES, Trace
 
 T = TypeVar("T")
@@ -83,6 +85,7 @@ class LiveGraph:
         self.is_lost = False
         self._end_reason = ""
         self._exits: list[ProcessExit] = []
+        self.is_paused = False
         self._baseline: Counts | None = None
         self._loads: Mapping[str, LoadSample] = {}
         self._lock = threading.Lock()
@@ -296,13 +299,14 @@ class LiveGraph:
                 address=self.address,
             )
         if follow:
-            return self._views.logs(unit, self._records)
-        frame = logs_frame(self._records(unit))
+            return self._views.logs(unit, self.log_records)
+        frame = logs_frame(self.log_records(unit))
         if self._host.logs_dropped:
             frame.attrs["dropped"] = self._host.logs_dropped
         return frame
 
-    def _records(self, unit: str | None) -> list[LogRecord]:
+    def log_records(self, unit: str | None) -> list[LogRecord]:
+        """The same as records, oldest first; none where the graph was started elsewhere."""
         return self._host.logs(unit) if self._host is not None else []
 
     @property
@@ -341,12 +345,16 @@ class LiveGraph:
         Returns
         -------
         pandas.DataFrame
-            As `topology_events`, with ``time`` that of the later one.
+            As `topology_events`, with ``time`` that of the later one. It shows itself with a
+            picture of the changes, in colours, above the table.
         """
         history = self._follower.history
         start, end = _unix_s(t0, 0.0), _unix_s(t1, time.time())
-        found = topology_changes(history.at(start), history.at(end))
-        return topology_changes_frame((end, change) for change in found)
+        before, after = history.at(start), history.at(end)
+        changes = topology_changes(before, after)
+        frame = DifferenceFrame(topology_changes_frame((end, change) for change in changes))
+        frame.difference = difference(before, after)
+        return frame
 
     # -- views --------------------------------------------------------------------------------
 
@@ -378,10 +386,14 @@ class LiveGraph:
 
     def resume(self) -> None:
         """Resume every publisher of the graph."""
+        self.is_paused = True
+        self._views.show_unit_states()
         self._run(self.aio.resume())
 
     def close(self) -> None:
         """Detach: widgets keep their last state, the graph runs on. Idempotent.
+        self.is_paused = False
+        self._views.show_unit_states()
 
         A graph of our host goes on as well, until `stop` or the end of this kernel.
         """
@@ -566,6 +578,10 @@ class LiveGraph:
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._run_within(coroutine, CALL_TIMEOUT_S)
 
+    def running_traces(self) -> tuple[TraceRecording, ...]:
+        """Traces of this graph that run now."""
+        return self._traces.hub.recordings
+
     def _run_within(self, coroutine: Coroutine[Any, Any, T], timeout: float) -> T:
         try:
             self._raise_if_ended()
@@ -660,7 +676,7 @@ class LiveGraph:
         """Take up a graph that was started in the place of the one before."""
         with self._lock:
             self._follower, self._host = follower, host
-            self._closed = self.is_lost = False
+            self._closed = self.is_lost = self.is_paused = False
             self._end_reason = ""
             self._exits.clear()
             self._baseline = None

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from ezmsg_nb.graph_flow import processes_by_flow, units_by_flow
-from kernel_runtime.model import CollectionInfo, Port, Topology, UnitInfo
+from collections.abc import Mapping
+from typing import Literal
+
+from ezmsg_nb.graph_flow import loose_topics, processes_by_flow, units_by_flow
+from kernel_runtime.model import CollectionInfo, Edge, Port, Topology, UnitInfo
+
+EdgeMark = Literal["added", "removed"]
 
 
 def rate_topics(topology: Topology) -> tuple[str, ...]:
@@ -14,37 +19,93 @@ def rate_topics(topology: Topology) -> tuple[str, ...]:
     return tuple(dict.fromkeys(edge.from_topic for edge in topology.edges))
 
 
-def encode_topology(topology: Topology, *, revision: int) -> dict[str, object]:
-    """A topology as JSON, as ``frontend/src/topology/graph.ts`` reads it."""
-    with_units = processes_by_flow(topology)
-    order = [*with_units, *(one for one in topology.processes if one not in with_units)]
-    processes = [topology.processes[one] for one in order if one in topology.processes]
+def encode_topology(
+    topology: Topology,
+    *,
+    revision: int,
+    own_session: str | None = None,
+    marks: Mapping[tuple[str, str], EdgeMark] | None = None,
+) -> dict[str, object]:
+    """A topology as JSON, as ``frontend/src/topology/graph.ts`` reads it.
+
+    Parameters
+    ----------
+    topology
+        The graph.
+    revision
+        Counts the states of a widget.
+    own_session
+        This kernel's session at the GraphServer: what it holds, it can take back.
+    marks
+        What became of edges (by their two topics), where two times are compared.
+    """
+    sources = _process_of_topics(topology)
+    pipelines = {unit.session_id for unit in topology.units.values()}
     return {
         "revision": revision,
         "units": [_encode_unit(unit) for unit in units_by_flow(topology)],
         "collections": [_encode_collection(one) for one in topology.collections.values()],
         "edges": [
-            {"from": edge.from_topic, "to": edge.to_topic, "owners": list(edge.owners)}
+            {
+                "from": edge.from_topic,
+                "to": edge.to_topic,
+                "owner": edge_owner(edge, own_session, pipelines),
+                "process": sources.get(edge.from_topic),
+                "mark": (marks or {}).get((edge.from_topic, edge.to_topic)),
+            }
             for edge in topology.edges
         ],
         "processes": [
             {
-                "id": process.process_id,
-                "pid": process.pid,
-                "host": process.host,
-                "units": list(process.units),
+                "id": process_id,
+                "pid": topology.processes[process_id].pid,
+                "host": topology.processes[process_id].host,
+                "units": list(topology.processes[process_id].units),
             }
-            for process in processes
+            for process_id in process_order(topology)
         ],
-        "topics": list(topology.topics),
+        "topics": loose_topics(topology),
     }
+
+
+def process_order(topology: Topology) -> list[str]:
+    """Ids of the processes: those that run units in the order of the flow, then the others."""
+    with_units = [one for one in processes_by_flow(topology) if one in topology.processes]
+    return [*with_units, *(one for one in topology.processes if one not in with_units)]
+
+
+def edge_owner(
+    edge: Edge, own_session: str | None, pipelines: set[str]
+) -> Literal["kernel", "session", "persistent", "pipeline"]:
+    """Who holds a connection: this kernel, the sessions that the units are of, or others."""
+    if own_session is not None and own_session in edge.owners:
+        return "kernel"
+    if not edge.owners or not pipelines.isdisjoint(edge.owners):
+        return "pipeline"
+    return "persistent" if "persistent" in edge.owners else "session"
+
+
+def _process_of_topics(topology: Topology) -> dict[str, str | None]:
+    """Topic -> the process whose publisher feeds it, back through the borders of collections."""
+    found = {port.topic: unit.process_id for unit in topology.units.values() for port in unit.ports}
+    feeding: dict[str, str] = {}
+    for edge in topology.edges:
+        feeding.setdefault(edge.to_topic, edge.from_topic)
+    for edge in topology.edges:
+        seen: list[str] = []
+        at: str | None = edge.from_topic
+        while at is not None and at not in found and at not in seen:
+            seen.append(at)
+            at = feeding.get(at)
+        found.update(dict.fromkeys(seen, found.get(at) if at is not None else None))
+    return found
 
 
 def _encode_unit(unit: UnitInfo) -> dict[str, object]:
     return {
         "id": unit.address,
         "name": unit.name,
-        "type": unit.component_type,
+        "type": _bare(unit.component_type),
         "collection": unit.collection,
         "process": unit.process_id,
         "dynamic": unit.dynamic_settings,
@@ -57,10 +118,14 @@ def _encode_collection(collection: CollectionInfo) -> dict[str, object]:
     return {
         "id": collection.address,
         "name": collection.name,
-        "type": collection.component_type,
+        "type": _bare(collection.component_type),
         "collection": collection.collection,
         "ports": [_encode_port(port, None) for port in collection.ports],
     }
+
+
+def _bare(type_name: str) -> str:
+    return type_name.removeprefix("<class '").removesuffix("'>")
 
 
 def _encode_port(port: Port, settings_topic: str | None) -> dict[str, object]:

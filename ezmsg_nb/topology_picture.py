@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from ezmsg_nb.graph_flow import children_of, links_of, processes_by_flow, short_type
+from ezmsg_nb.graph_flow import children_of, links_of, processes_by_flow, short_type, streams_of
 from ezmsg_nb.picture_layout import Box, boxes_of, place_boxes, walk
+from ezmsg_nb.topology_encoding import EdgeMark
+from ezmsg_nb.topology_states import MARK_COLORS, MARK_SIGNS, UnitState
 from kernel_runtime.model import Topology
 
 _ROW_WIDTH: Final = 980.0
@@ -33,13 +35,20 @@ _PROCESS_COLORS: Final = (
 )
 
 
-def topology_svg(topology: Topology) -> str:
+def topology_svg(
+    topology: Topology,
+    *,
+    units: Mapping[str, tuple[UnitState, str]] | None = None,
+    edges: Mapping[tuple[str, str], EdgeMark] | None = None,
+) -> str:
     """Draw a graph.
 
     Parameters
     ----------
     topology
         The graph; an empty one gives a picture that says so.
+    units, edges
+        What became of its parts, as `ezmsg_nb.topology_difference.difference` has it.
 
     Returns
     -------
@@ -55,10 +64,16 @@ def topology_svg(topology: Topology) -> str:
         width, height = 320.0, 20.0
     legend_y = height + 22
     drawn = [(flat[a], flat[b]) for a, b in links if a in flat and b in flat]
+    marks = _marks_of_links(topology, edges or {})
+    states = units or {}
     parts = [
         *(_draw_group(box) for box in flat.values() if box.is_group),
-        *(_draw_link(start, end) for start, end in drawn),
-        *(_draw_card(box, letters) for box in flat.values() if not box.is_group),
+        *(_draw_link(start, end, marks.get((start.id, end.id))) for start, end in drawn),
+        *(
+            _draw_card(box, letters, states.get(box.id))
+            for box in flat.values()
+            if not box.is_group
+        ),
     ]
     if not boxes:
         parts.append(_text(0, 14, "This graph has no units.", size=13, fill=_TITLE_INK))
@@ -121,16 +136,30 @@ def _letters(topology: Topology) -> dict[str, tuple[str, str]]:
     }
 
 
-def _draw_card(box: Box, letters: Mapping[str, tuple[str, str]]) -> str:
+def _marks_of_links(
+    topology: Topology, edges: Mapping[tuple[str, str], EdgeMark]
+) -> dict[tuple[str, str], EdgeMark]:
+    """Marks of edges, for the pairs of components that the picture joins."""
+    return {
+        (stream.start, stream.end): edges[edge]
+        for stream in streams_of(topology)
+        for edge in edges
+        if edge[0] == stream.from_topic or edge[1] == stream.to_topic
+    }
+
+
+def _draw_card(
+    box: Box, letters: Mapping[str, tuple[str, str]], state: tuple[UnitState, str] | None
+) -> str:
     letter, color = letters.get(box.process or "", ("", "#9aa5b1"))
     x, y, width, height = box.x, box.y, box.width, box.height
     parts = [
         f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="6" '
-        f'fill="{_CARD}" stroke="{_LINE}" stroke-opacity="0.5"/>',
+        f'fill="{_CARD}" {_card_stroke(state)}/>',
         f'<path d="M{x + 6:g} {y:g}h-1a5 6 0 0 0 -5 6v{height - 12:g}a5 6 0 0 0 5 6h1z" '
         f'fill="{color}"/>',
         _text(x + 14, y + 19, box.title, size=13, fill=_INK, weight=600),
-        _text(x + 14, y + 35, box.subtitle, size=11, fill=_MUTED),
+        _card_subtitle(x + 14, y + 35, box, state),
     ]
     if letter:
         parts.append(
@@ -141,6 +170,22 @@ def _draw_card(box: Box, letters: Mapping[str, tuple[str, str]]) -> str:
             _text(x + width - 14.5, y + 18.5, letter, size=10.5, fill=_INK, weight=600, anchor=True)
         )
     return f"<g><title>{escape(box.id)}</title>{''.join(parts)}</g>"
+
+
+def _card_stroke(state: tuple[UnitState, str] | None) -> str:
+    color = MARK_COLORS.get(state[0]) if state else None
+    if color is None:
+        return f'stroke="{_LINE}" stroke-opacity="0.5"'
+    dashes = ' stroke-dasharray="5 4"' if state and state[0] == "removed" else ""
+    return f'stroke="{color}" stroke-width="2"{dashes}'
+
+
+def _card_subtitle(x: float, y: float, box: Box, state: tuple[UnitState, str] | None) -> str:
+    color = MARK_COLORS.get(state[0]) if state else None
+    if state is None or color is None:
+        return _text(x, y, box.subtitle, size=11, fill=_MUTED)
+    words = f"{MARK_SIGNS.get(state[0], '!')} {state[0]}"
+    return _text(x, y, words, size=11, fill=color, weight=600)
 
 
 def _draw_group(box: Box) -> str:
@@ -155,7 +200,9 @@ def _turns(start: Box, end: Box) -> bool:
     return end.x - (start.x + start.width) < 12
 
 
-def _draw_link(start: Box, end: Box) -> str:
+def _draw_link(start: Box, end: Box, mark: EdgeMark | None) -> str:
+    color = MARK_COLORS[mark] if mark else _LINE
+    dashes = ' stroke-dasharray="5 4"' if mark == "removed" else ""
     x1, y1 = start.x + start.width, start.y + start.height / 2
     x2, y2 = end.x, end.y + end.height / 2
     if not _turns(start, end):
@@ -171,8 +218,9 @@ def _draw_link(start: Box, end: Box) -> str:
         )
     tip = f"M{x2 - 1:g} {y2:g}l-7 -3.5v7z"
     return (
-        f'<path d="{line}" fill="none" stroke="{_LINE}" stroke-width="1.5"/>'
-        f'<path d="{tip}" fill="{_LINE}"/>'
+        f'<path d="{line}" fill="none" stroke="{color}" '
+        f'stroke-width="{2.5 if mark else 1.5}"{dashes}/>'
+        f'<path d="{tip}" fill="{color}"/>'
     )
 
 

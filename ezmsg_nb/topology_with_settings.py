@@ -1,4 +1,4 @@
-"""The picture of a graph and, beside it, the settings form of the unit that is selected in it."""
+"""The picture of a graph and, beside it, details and settings of the unit that is selected."""
 
 # ipywidgets is untyped.
 # mypy: disallow-untyped-calls=false, disallow-subclassing-any=false
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import traitlets
-from ipywidgets.widgets.widget_box import Box
+from ipywidgets.widgets.widget_box import Box, VBox
 
 from .form_fields import FormSection
 from .settings_form import SettingsForm
 from .topology_widget import TopologyWidget
+from .unit_details import UnitDetails
 
 FORM_WIDTH = "340px"
 
@@ -26,6 +27,10 @@ class TopologyWithSettings(Box):
         The two widgets.
     sections
         What the form shows for a selection; several units, or none, where that is None.
+    details
+        Streams, numbers and log lines of the selected unit, above the form.
+    refresh
+        Brings the details of what is selected up to date.
 
     Attributes
     ----------
@@ -40,17 +45,25 @@ class TopologyWithSettings(Box):
         topology: TopologyWidget,
         form: SettingsForm,
         sections: Callable[[str | None], Sequence[FormSection]],
+        details: UnitDetails,
+        refresh: Callable[[], None],
     ) -> None:
         self.topology = topology
         self.form = form
+        self.details = details
+        self._refresh = refresh
         self._sections = sections
         topology.layout.flex = "2 1 480px"
         topology.layout.min_width = "0"
-        form.layout.flex = f"1 1 {FORM_WIDTH}"
-        form.layout.max_width = "100%"
-        form.layout.max_height = f"{topology.height}px"
-        form.layout.overflow = "auto"
-        super().__init__([topology, form])
+        beside = VBox([details, form])
+        beside.layout.flex = f"1 1 {FORM_WIDTH}"
+        beside.layout.max_width = "100%"
+        beside.layout.max_height = f"{topology.height}px"
+        beside.layout.overflow = "auto"
+        # A flex child would else take its share of the height from the other.
+        details.layout.flex = form.layout.flex = "none"
+        self._beside = beside
+        super().__init__([topology, beside])
         self.layout.display = "flex"
         self.layout.flex_flow = "row wrap"
         self.layout.grid_gap = "12px"
@@ -60,8 +73,11 @@ class TopologyWithSettings(Box):
 
     def _show_selected(self, _change: object = None) -> None:
         self.form.show_sections(self._sections(self.selected))
+        self._refresh()
 
     def close(self) -> None:
         self.topology.close()
         self.form.close()
+        self.details.close()
+        self._beside.close()
         super().close()

@@ -18,7 +18,12 @@ const staticFolder = join(here, "..", "ezmsg_nb", "static");
 
 /** Entry name -> its source and the bundle it becomes. */
 const entries = {
-  topology: { source: "src/topology/index.ts", bundle: "topology.js" },
+  topology: {
+    source: "src/topology/index.ts",
+    bundle: "topology.js",
+    // Not in the bundle: the page keeps one style sheet for all of its views.
+    style: ["src/topology/style.css", "topology.css"],
+  },
   settings: { source: "src/settings/index.ts", bundle: "settings_form.js" },
   profile: { source: "src/profile/index.ts", bundle: "profile_view.js" },
   scope: { source: "src/scope/index.ts", bundle: "scope.js" },
@@ -52,15 +57,46 @@ function options({ source, bundle }) {
   };
 }
 
+/**
+ * Names of properties that are long, used often, and nobody's but ours: not the page's, not in what
+ * the kernel sends, never looked up by a text. They get short ones: 3 kB less with every widget.
+ */
+const ownNames = `
+  ancestors arrow ask attach begin bounds box boxUnder boxes build camera cancel centre changing
+  chooseLine component components conditions contrast corridor corridorY cpu crossings current
+  depth detail doubleClick draw drawing edge edgesFrom element emit engage entry escape exit
+  exported failed finalRects flow focused fold follow followGraph forgetFolds found frame fresh
+  freshness fromY gaps graph groupAspect hasPins headline heard heardAt hover hovered inflight
+  isDimmed kind kinds label labelRoom labelled labels laidOut layer layerOf layers layout lefts
+  legend letter level levels lineAlpha lineUnder lines lit luminance margin marks maxLayerHeight
+  members memory mismatch move moving node nodes nudge offsets onChange order ordered owners p99
+  paint paintNow parentOf parents parts pathFocus paths pixelRatio placed places points port
+  positions press progress rate rateIndex rateSize rateTopics rates readable readings reason
+  rebuild  redraw redrawCards refit reset resize reveal rights room route routes row rowY
+  scale scene segments shapes showAll showConditions showCount showLegend showRates showSelected
+  shown side sign smallSize spans spotlight status store stretch stretches surface task tellView
+  theme titleSize titles toY track tracks transport types unitsWithin unpin vertex vertexOf
+  viewpoint visibleIds wanted weight wheelIgnored wire wires wishes words worker worldAt
+`
+  .trim()
+  .split(/\s+/);
+const ownProperties = { builtins: true, regex: new RegExp(`^(${ownNames.join("|")})$`) };
+
 /** A second minifier finds what the first one leaves: some more of what every widget sends. */
 async function bundle(entry) {
   const { outputFiles } = await esbuild.build({ ...options(entry), write: false });
   const { code } = await minify(outputFiles[0].text, {
     module: true,
     ecma: 2020,
-    compress: { passes: 2 },
+    compress: { passes: 4, unsafe_arrows: true, unsafe_methods: true, pure_getters: true },
+    mangle: { properties: entry === entries.topology && ownProperties },
   });
   await writeFile(join(staticFolder, entry.bundle), code);
+  if (!entry.style) return;
+  const [source, sheet] = entry.style;
+  const style = await readFile(join(here, source), "utf8");
+  const minified = await esbuild.transform(style, { loader: "css", minify: true });
+  await writeFile(join(staticFolder, sheet), minified.code);
 }
 
 async function sourceFiles(folder) {
@@ -89,7 +125,8 @@ async function hashOfSources() {
 
 async function writeRecord() {
   const bundles = {};
-  for (const { bundle } of Object.values(entries)) {
+  const files = Object.values(entries).flatMap(({ bundle, style }) => [bundle, style?.[1] ?? []]);
+  for (const bundle of files.flat()) {
     const file = join(staticFolder, bundle);
     if (!existsSync(file)) continue;
     const bytes = await readFile(file);

@@ -156,7 +156,10 @@ def test_the_page_scrolls_over_a_widget_that_nobody_uses(shown: TopologyPage) ->
 def test_a_drag_moves_the_drawing_and_the_minimap_comes(shown: TopologyPage) -> None:
     root = shown.show()
     expect(root.locator(".ezn-minimap")).to_be_hidden()
-    x, y = shown.place_of(root, "LP")
+    stage = root.locator(".ezn-stage").bounding_box()
+    assert stage is not None
+    x, y = stage["x"] + stage["width"] - 6, stage["y"] + 6
+    shown.page.mouse.move(x, y)
     shown.page.mouse.down()
     shown.page.mouse.move(x - 400, y, steps=4)
     shown.page.mouse.up()

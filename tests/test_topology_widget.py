@@ -18,6 +18,7 @@ from ezmsg_nb import front_end, watched_widget
 from ezmsg_nb.front_end import PROTOCOL, MissingBundleError
 from ezmsg_nb.outbox import MIN_INTERVAL_S
 from ezmsg_nb.topology_encoding import rate_topics
+from ezmsg_nb.topology_numbers import GraphNumbers
 from ezmsg_nb.topology_widget import TopologyWidget
 from kernel_runtime.model import Topology
 
@@ -55,6 +56,7 @@ class RecordingComm(BaseComm):
 def page(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
     (tmp_path / "topology.js").write_text("export default () => ({})")
+    (tmp_path / "topology.css").write_text("")
     monkeypatch.setattr(front_end, "_STATIC", tmp_path)
 
 
@@ -92,9 +94,10 @@ def test_the_page_gets_the_graph_with_its_protocol(widget: TopologyWidget) -> No
     assert list(units)[-3:] == ["CAR", "ZSCORE", "SINK"], "in the order of the flow"
     settings = [port["name"] for port in units["LP"]["ports"] if port["settings"]]
     assert settings == ["INPUT_SETTINGS"]
-    assert {"from": "ECOG/OUTPUT_SIGNAL", "to": "SLICE/INPUT_SIGNAL", "owners": ["s1"]} in state[
-        "_topology"
-    ]["edges"]
+    edges = {(edge["from"], edge["to"]): edge for edge in state["_topology"]["edges"]}
+    edge = edges["ECOG/OUTPUT_SIGNAL", "SLICE/INPUT_SIGNAL"]
+    assert edge["owner"] == "pipeline"
+    assert edge["process"] == "p1", "followed back through the border of the collection"
     assert state["_status"]["state"] == "connecting"
     assert state["selected"] is None
     assert state["folded"] is None
@@ -123,7 +126,9 @@ def test_a_view_that_opens_gets_all_rates(widget: TopologyWidget) -> None:
     topics = rate_topics(demo_topology())
     assert message["full"] is True
     assert message["revision"] == 1
-    assert list(index) == list(range(len(topics)))
+    graph = demo_topology()
+    count = 3 * len(topics) + 2 * len(graph.edges) + len(graph.processes)
+    assert list(index) == list(range(count))
     assert values[topics.index("LP/OUTPUT_SIGNAL")] == pytest.approx(20.0)
     assert np.isnan(values[topics.index("CAR/OUTPUT_SIGNAL")])
     assert {"type": "pong"} in [data.get("content") for _, _, data, _ in widget.comm.published]
@@ -149,7 +154,7 @@ def test_the_same_rates_again_are_not_sent(widget: TopologyWidget) -> None:
     widget.show_rates({"LP/OUTPUT_SIGNAL": 20.0})
     wait_until(lambda: len(widget.comm.rates()) == 2)
     widget.show_rates({"LP/OUTPUT_SIGNAL": 20.0})
-    wait_until(lambda: widget._rates_outbox._timer is None)
+    wait_until(lambda: widget._numbers_outbox._timer is None)
     assert len(widget.comm.rates()) == 2
 
 
@@ -204,7 +209,7 @@ def test_rates_follow_a_new_topology(widget: TopologyWidget) -> None:
         return list(values) if message["revision"] == 2 else []
 
     wait_until(lambda: newest()[:1] == [5.0])
-    assert len(newest()) == len(rate_topics(chain(3)))
+    assert len(newest()) == len(GraphNumbers().vector(chain(3)))
 
 
 def test_a_view_that_falls_silent_does_not_count(

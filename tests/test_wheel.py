@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-BUNDLES = ("topology.js", "settings_form.js", "profile_view.js", "scope.js")
+BUNDLES = ("topology.js", "topology.css", "settings_form.js", "profile_view.js", "scope.js")
 BUNDLE_LIMIT = 150_000
 WHEEL_LIMIT = 2_000_000
 

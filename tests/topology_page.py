@@ -29,6 +29,7 @@ PAGE = f"""
 
 CONNECT = """
 async ([source, state]) => {
+  document.head.append(Object.assign(document.createElement("style"), { textContent: state._css }));
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const widget = (await import(url)).default();
   const handlers = new Map();
@@ -55,7 +56,7 @@ async ([source, state]) => {
       return;
     }
     const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    const views = message.buffers.map((text) => new DataView(bytes(text).buffer));
+    const views = (message.buffers ?? []).map((text) => new DataView(bytes(text).buffer));
     emit("msg:custom", message.content, views);
   };
   window.handlerCount = () => [...handlers.values()].reduce((sum, set) => sum + set.size, 0);
@@ -81,7 +82,7 @@ class TopologyPage:
         self._outbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         page.set_content(PAGE)
         page.expose_function("toKernel", self._to_kernel)
-        state = {key: value for key, value in widget.get_state().items() if key != "_esm"}
+        state = widget.get_state()
         widget.send = self._send
         widget.send_state = self._send_state
         page.evaluate(CONNECT, [widget._esm, json.loads(json.dumps(state))])

@@ -40,7 +40,7 @@ export function unit(
 }
 
 export function edge(from: string, to: string): EdgeData {
-  return { from, to, owners: ["session-1"] };
+  return { from, to, owner: "pipeline", process: null };
 }
 
 export function topology(
@@ -56,7 +56,14 @@ export function topology(
     host: "lab",
     units: units.filter((one) => one.process === id).map((one) => one.id),
   }));
-  return { revision: 1, units, collections, edges, processes, topics };
+  const owned = new Set([...units, ...collections].flatMap((one) => one.ports.map((p) => p.topic)));
+  const ends = edges.flatMap(({ from, to }) => [from, to]);
+  const loose = [...new Set([...topics, ...ends])].filter((topic) => !owned.has(topic));
+  const processOf = new Map(
+    units.flatMap((one) => one.ports.map(({ topic }) => [topic, one.process] as const)),
+  );
+  for (const one of edges) one.process = processOf.get(one.from) ?? null;
+  return { revision: 1, units, collections, edges, processes, topics: loose };
 }
 
 /** The demo pipeline of `ezmsg_nb.demo()`: EEG simulation and preprocessing in 3 processes. */

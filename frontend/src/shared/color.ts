@@ -2,18 +2,11 @@
 
 export type Rgb = readonly [red: number, green: number, blue: number];
 
-/** Reads `rgb(...)`, `rgba(...)`, `color(srgb ...)` and hexadecimal colours; null for others. */
+/** Reads what computed styles have: `rgb(...)`, `rgba(...)`, `color(srgb ...)`; null for others. */
 export function parseColor(text: string): Rgb | null {
-  const hex = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.exec(text.trim())?.[1];
-  if (hex) {
-    const wide = hex.length === 3 ? [...hex].map((digit) => digit + digit).join("") : hex;
-    return [0, 2, 4].map((at) => Number.parseInt(wide.slice(at, at + 2), 16)) as unknown as Rgb;
-  }
   const call = /^(rgba?|color)\((.*)\)$/i.exec(text.trim());
   if (!call) return null;
-  const numbers = (call[2]?.match(/[-+]?[\d.]+(?:e[-+]?\d+)?%?/gi) ?? []).map((part) =>
-    part.endsWith("%") ? Number.parseFloat(part) * 2.55 : Number.parseFloat(part),
-  );
+  const numbers = (call[2]?.match(/[\d.e-]+/g) ?? []).map(Number);
   const alpha = numbers[3];
   if (numbers.length < 3 || (alpha !== undefined && alpha === 0)) return null;
   const unit = call[1]?.toLowerCase() === "color" ? 255 : 1;
@@ -25,9 +18,8 @@ export function mix(a: Rgb, b: Rgb, share: number): Rgb {
   return [at(0), at(1), at(2)];
 }
 
-export function css([red, green, blue]: Rgb, alpha = 1): string {
-  const [r, g, b] = [red, green, blue].map((part) => Math.round(Math.min(255, Math.max(0, part))));
-  return alpha >= 1 ? `rgb(${r}, ${g}, ${b})` : `rgba(${r}, ${g}, ${b}, ${alpha})`;
+export function css(color: Rgb, alpha = 1): string {
+  return `rgb(${color.map(Math.round).join(" ")} / ${alpha})`;
 }
 
 /** Relative luminance of WCAG 2, from 0 (black) to 1 (white). */

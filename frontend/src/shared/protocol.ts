@@ -9,7 +9,7 @@ export const PROTOCOL = 1;
 export function protocolMismatch(kernelProtocol: unknown): string | null {
   if (kernelProtocol === PROTOCOL) return null;
   return (
-    `This page runs another version of ezmsg-nb (protocol ${PROTOCOL}) than the kernel ` +
-    `(protocol ${String(kernelProtocol)}). Save the notebook and reload the page.`
+    "This page runs another version of ezmsg-nb than the kernel. " +
+    "Save the notebook and reload the page."
   );
 }

@@ -1,7 +1,7 @@
 /** Which collections stand open, so that the texts can be read when the widget opens. */
 
 import type { Graph } from "./graph";
-import { type LayoutMemory, layoutDrawing, type Placed } from "./layout/compose";
+import type { LayoutMemory, LayoutTask, Placed } from "./layout/compose";
 import { fitScale } from "./layout/plan";
 import type { Size } from "./layout/types";
 import { UNLIMITED } from "./layout/types";
@@ -18,19 +18,22 @@ export interface Opened {
   folded: ReadonlySet<string>;
 }
 
-/** Lays a graph out with the collections folded that the user wants, or as few as will do. */
-export function openGraph(
+/**
+ * Lays a graph out with the collections folded that the user wants, or as few as will do. It
+ * yields what is to be laid out, and goes on with the layout: who runs it chooses where it is made.
+ */
+export function* openGraph(
   graph: Graph,
   folded: ReadonlySet<string> | null,
   measure: Measure,
   view: Size,
   memory: LayoutMemory | null,
-): Opened {
-  const open = (closed: ReadonlySet<string>): Opened => {
+): Generator<LayoutTask, Opened, Placed> {
+  function* open(closed: ReadonlySet<string>): Generator<LayoutTask, Opened, Placed> {
     const drawing = buildDrawing(graph, closed, measure);
-    return { drawing, placed: layoutDrawing(drawing, view, memory), folded: closed };
-  };
-  if (folded !== null) return open(folded);
+    return { drawing, placed: yield { drawing, target: view, memory }, folded: closed };
+  }
+  if (folded !== null) return yield* open(folded);
   const depths = new Map(
     [...graph.collections.keys()].map((id) => [id, graph.ancestors(id).length]),
   );
@@ -39,10 +42,10 @@ export function openGraph(
   for (let depth = deepest + 1; depth >= 0; depth--) {
     const closed = new Set([...depths].filter(([, at]) => at >= depth).map(([id]) => id));
     if (depth > 0 && !mayBeReadable(graph, closed, view)) continue;
-    opened = open(closed);
+    opened = yield* open(closed);
     if (fitScale(opened.placed, view) >= READABLE_SCALE) return opened;
   }
-  return opened ?? open(new Set(depths.keys()));
+  return opened ?? (yield* open(new Set(depths.keys())));
 }
 
 /** A guess from the number of boxes alone, to save layouts that can't fit. */

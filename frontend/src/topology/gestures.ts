@@ -12,6 +12,16 @@ export interface GestureActions {
   search(): void;
   path(): void;
   escape(): void;
+  group(): void;
+  history(): void;
+  /** Begins or ends a connection by keyboard. */
+  connect(): void;
+  /** Takes back what is selected, where it may. */
+  remove(): void;
+  undo(): void;
+  nudge(dx: number, dy: number): void;
+  /** The pointer went down on something that can be dragged; null for the ground. */
+  grab(at: Point): Drag | null;
   /** The pointer went down: keys and wheel are meant for this widget now. */
   engage(): void;
   /** A key went down inside of the widget. */
@@ -20,14 +30,30 @@ export interface GestureActions {
   wheelIgnored(): void;
 }
 
+/** Something under the pointer that goes where the pointer goes. */
+export interface Drag {
+  move(at: Point): void;
+  drop(at: Point): void;
+  cancel(): void;
+}
+
 const CLICK_SLOP = 4;
 const PAN_STEP = 60;
+const NUDGE = 15;
 
 export function listen(root: HTMLElement, stage: HTMLElement, actions: GestureActions): () => void {
   const abort = new AbortController();
-  const { signal } = abort;
+  function on<Name extends keyof HTMLElementEventMap>(
+    element: HTMLElement,
+    name: Name,
+    handler: (event: HTMLElementEventMap[Name]) => void,
+    more: AddEventListenerOptions = {},
+  ): void {
+    element.addEventListener(name, handler, { ...more, signal: abort.signal });
+  }
   const pointers = new Map<number, Point>();
   let dragged = 0;
+  let drag: Drag | null = null;
 
   const at = (event: MouseEvent): Point => {
     const rect = stage.getBoundingClientRect();
@@ -36,62 +62,64 @@ export function listen(root: HTMLElement, stage: HTMLElement, actions: GestureAc
   const isTool = (event: Event): boolean =>
     event.target instanceof Element && event.target.closest(".ezn-search, .ezn-minimap") !== null;
 
-  stage.addEventListener(
-    "pointerdown",
-    (event) => {
-      if (isTool(event) || (event.pointerType === "mouse" && event.button > 1)) return;
-      if (pointers.size === 0) dragged = 0;
-      pointers.set(event.pointerId, at(event));
-      stage.setPointerCapture(event.pointerId);
-      actions.engage();
-      // Otherwise a drag selects the notebook's text, and a middle click scrolls it.
-      event.preventDefault();
-    },
-    { signal },
-  );
-  stage.addEventListener(
-    "pointermove",
-    (event) => {
-      const before = pointers.get(event.pointerId);
-      const now = at(event);
-      if (!before) {
-        actions.hover(isTool(event) ? null : now);
-        return;
-      }
-      const [dx, dy] = [now.x - before.x, now.y - before.y];
-      dragged += Math.hypot(dx, dy);
-      if (dragged < CLICK_SLOP && pointers.size === 1) return;
-      stage.classList.add("ezn-dragging");
-      actions.hover(null);
-      const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
-      if (other) {
-        const apart = (point: Point): number => Math.hypot(point.x - other.x, point.y - other.y);
-        const middle = { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 };
-        actions.pan(dx / 2, dy / 2);
-        actions.zoom(apart(now) / Math.max(1, apart(before)), middle);
-      } else actions.pan(dx, dy);
-      pointers.set(event.pointerId, now);
-    },
-    { signal },
-  );
+  on(stage, "pointerdown", (event) => {
+    if (isTool(event) || (event.pointerType === "mouse" && event.button > 1)) return;
+    if (pointers.size === 0) {
+      dragged = 0;
+      drag = event.button === 0 ? actions.grab(at(event)) : null;
+    } else {
+      drag?.cancel();
+      drag = null;
+    }
+    pointers.set(event.pointerId, at(event));
+    stage.setPointerCapture(event.pointerId);
+    actions.engage();
+    // Otherwise a drag selects the notebook's text, and a middle click scrolls it.
+    event.preventDefault();
+  });
+  on(stage, "pointermove", (event) => {
+    const before = pointers.get(event.pointerId);
+    const now = at(event);
+    if (!before) {
+      actions.hover(isTool(event) ? null : now);
+      return;
+    }
+    const [dx, dy] = [now.x - before.x, now.y - before.y];
+    dragged += Math.hypot(dx, dy);
+    if (dragged < CLICK_SLOP && pointers.size === 1) return;
+    stage.classList.add("ezn-dragging");
+    actions.hover(null);
+    if (drag) {
+      drag.move(now);
+      return;
+    }
+    const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
+    if (other) {
+      const apart = (point: Point): number => Math.hypot(point.x - other.x, point.y - other.y);
+      const middle = { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 };
+      actions.pan(dx / 2, dy / 2);
+      actions.zoom(apart(now) / Math.max(1, apart(before)), middle);
+    } else actions.pan(dx, dy);
+    pointers.set(event.pointerId, now);
+  });
   const release = (event: PointerEvent): void => {
     if (!pointers.delete(event.pointerId)) return;
     stage.classList.remove("ezn-dragging");
+    if (event.type === "pointerup" && dragged >= CLICK_SLOP) drag?.drop(at(event));
+    else drag?.cancel();
+    drag = null;
     if (event.type === "pointerup" && dragged < CLICK_SLOP && event.button === 0) {
       actions.click(at(event));
     }
   };
-  stage.addEventListener("pointerup", release, { signal });
-  stage.addEventListener("pointercancel", release, { signal });
-  stage.addEventListener("pointerleave", () => actions.hover(null), { signal });
-  stage.addEventListener(
-    "dblclick",
-    (event) => {
-      if (!isTool(event)) actions.doubleClick(at(event));
-    },
-    { signal },
-  );
-  stage.addEventListener(
+  on(stage, "pointerup", release);
+  on(stage, "pointercancel", release);
+  on(stage, "pointerleave", () => actions.hover(null));
+  on(stage, "dblclick", (event) => {
+    if (!isTool(event)) actions.doubleClick(at(event));
+  });
+  on(
+    stage,
     "wheel",
     (event) => {
       const meant = event.ctrlKey || event.metaKey || root.contains(document.activeElement);
@@ -105,57 +133,45 @@ export function listen(root: HTMLElement, stage: HTMLElement, actions: GestureAc
       const turn = Math.max(-150, Math.min(150, event.deltaY * lines));
       actions.zoom(Math.exp(-turn * (event.ctrlKey ? 0.008 : 0.0022)), at(event));
     },
-    { signal, passive: false },
+    { passive: false },
   );
-  root.addEventListener("keydown", () => actions.key(), { signal, capture: true });
-  root.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey) return;
-      if (!handleKey(event, actions)) return;
-      event.preventDefault();
-      event.stopPropagation();
-    },
-    { signal },
-  );
+  on(root, "keydown", () => actions.key(), { capture: true });
+  on(root, "keydown", (event) => {
+    if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement)
+      return;
+    const isUndo = event.key === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
+    if (isUndo) actions.undo();
+    else if (event.ctrlKey || event.metaKey || !handleKey(event, actions)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
   return () => abort.abort();
 }
 
-function handleKey(event: KeyboardEvent, actions: GestureActions): boolean {
-  const pans: Record<string, [number, number]> = {
-    ArrowLeft: [PAN_STEP, 0],
-    ArrowRight: [-PAN_STEP, 0],
-    ArrowUp: [0, PAN_STEP],
-    ArrowDown: [0, -PAN_STEP],
-  };
-  const pan = pans[event.key];
-  if (pan && event.shiftKey) {
-    actions.pan(...pan);
-    return true;
+function handleKey({ key, shiftKey, altKey }: KeyboardEvent, actions: GestureActions): boolean {
+  const x = { ArrowLeft: 1, ArrowRight: -1 }[key] ?? 0;
+  const y = { ArrowUp: 1, ArrowDown: -1 }[key] ?? 0;
+  if (x || y) {
+    if (shiftKey) actions.pan(x * PAN_STEP, y * PAN_STEP);
+    else if (altKey) actions.nudge(-x * NUDGE, -y * NUDGE);
+    return shiftKey || altKey;
   }
-  switch (event.key) {
-    case "+":
-    case "=":
-      actions.zoom(1.25);
-      return true;
-    case "-":
-    case "_":
-      actions.zoom(0.8);
-      return true;
-    case "0":
-    case "f":
-      actions.fit();
-      return true;
-    case "/":
-      actions.search();
-      return true;
-    case "p":
-      actions.path();
-      return true;
-    case "Escape":
-      actions.escape();
-      return true;
-    default:
-      return false;
-  }
+  const act = {
+    "+": () => actions.zoom(1.25),
+    "=": () => actions.zoom(1.25),
+    "-": () => actions.zoom(0.8),
+    _: () => actions.zoom(0.8),
+    "0": actions.fit,
+    f: actions.fit,
+    "/": actions.search,
+    p: actions.path,
+    g: actions.group,
+    h: actions.history,
+    c: actions.connect,
+    Delete: actions.remove,
+    Backspace: actions.remove,
+    Escape: actions.escape,
+  }[key];
+  act?.();
+  return !!act;
 }

@@ -1,4 +1,5 @@
 /** The graph as the kernel sends it (trait `_topology`), indexed for the views. */
+import { addTo } from "../shared/maps";
 
 export type Direction = "input" | "output";
 
@@ -32,10 +33,17 @@ export interface CollectionData {
   ports: PortData[];
 }
 
+/** Who holds a connection, in the order of what is told of several. */
+export type EdgeOwner = "kernel" | "session" | "persistent" | "pipeline";
+
 export interface EdgeData {
   from: string;
   to: string;
-  owners: string[];
+  owner: EdgeOwner;
+  /** The one whose publisher feeds it. */
+  process: string | null;
+  /** What became of it, where two times are compared. */
+  mark?: "added" | "removed";
 }
 
 export interface ProcessData {
@@ -52,6 +60,7 @@ export interface TopologyData {
   edges: EdgeData[];
   /** In the order of the flow: the one that runs the sources first. */
   processes: ProcessData[];
+  /** Those that no component owns. */
   topics: string[];
 }
 
@@ -85,6 +94,8 @@ export class Graph {
   /** Topics that are the start of an edge, in the order of the rate buffers. */
   readonly rateTopics: string[] = [];
   readonly rateIndex = new Map<string, number>();
+  /** Topic -> indexes of the edges that start there. */
+  readonly edgesFrom = new Map<string, number[]>();
   readonly #inTree = new Set<string>();
 
   constructor(readonly data: TopologyData) {
@@ -105,16 +116,14 @@ export class Graph {
         this.owners.set(port.topic, { component: collection.id, port });
       }
     }
-    const loose = new Set(data.topics);
-    for (const edge of data.edges) {
-      for (const topic of [edge.from, edge.to]) if (!this.owners.has(topic)) loose.add(topic);
+    data.edges.forEach((edge, index) => {
+      addTo(this.edgesFrom, edge.from, index);
       if (!this.rateIndex.has(edge.from)) {
         this.rateIndex.set(edge.from, this.rateTopics.length);
         this.rateTopics.push(edge.from);
       }
-    }
-    for (const topic of loose) {
-      if (this.owners.has(topic)) continue;
+    });
+    for (const topic of data.topics) {
       const id = topicId(topic);
       this.components.set(id, { kind: "topic", id, data: null });
       this.owners.set(topic, { component: id, port: null });
@@ -131,9 +140,7 @@ export class Graph {
       if (this.#inTree.has(one)) continue;
       this.#inTree.add(one);
       const parent = this.parentOf(one);
-      const siblings = this.children.get(parent);
-      if (siblings) siblings.push(one);
-      else this.children.set(parent, [one]);
+      addTo(this.children, parent, one);
     }
   }
 
@@ -171,9 +178,5 @@ export function shortPortName(port: PortData): string {
 }
 
 /** Type name without its module: `ezmsg.sigproc.slicer.Slicer` -> `Slicer`. */
-export function shortTypeName(type: string): string {
-  const bare = type.replace(/^<class '(.*)'>$/, "$1");
-  const bracket = bare.indexOf("[");
-  const head = bracket < 0 ? bare : bare.slice(0, bracket);
-  return head.slice(Math.max(head.lastIndexOf("."), head.lastIndexOf(":")) + 1);
-}
+export const shortTypeName = (type: string): string =>
+  type.replace(/\[.*/, "").replace(/.*[.:]/, "");

@@ -2,15 +2,16 @@
 import { make } from "../shared/make";
 import type { Graph, PortData } from "./graph";
 import { describeProcess } from "./processes";
-import { formatRate, type RateTable } from "./rates";
-import { rateOf, type SceneBox, type SceneLine } from "./scene";
-import { CONDITION_WORDS } from "./words";
+import { formatMs, formatRate, type RateTable } from "./rates";
+import type { SceneBox, SceneLine } from "./scene";
+import { describeCondition, STATES } from "./states";
+import { isCrowded, OWNERS, spokenInflight } from "./words";
 
 export function fillBoxDetails(
   card: HTMLElement,
   one: SceneBox,
-  graph: Graph,
   rates: RateTable,
+  isPinned: boolean,
 ): void {
   const { box, marks, condition } = one;
   const parts: Node[] = [heading(box.kind === "topic" ? "Topic" : box.id)];
@@ -18,56 +19,73 @@ export function fillBoxDetails(
   else parts.push(line(box.component.data?.type ?? ""));
   if (box.kind === "unit") {
     const mark = marks[0];
+    const cpu = mark && rates.cpu(mark.id);
     const where = mark
       ? `Process ${mark.letter}, ${describeProcess(mark, true)}`
       : "No connected process";
+    const load = cpu === undefined ? "" : ` · ${Math.round(cpu * 100)}% CPU`;
     const dynamic = box.units[0]?.dynamic ? " · settings can be changed" : "";
-    parts.push(line(`${where}${dynamic}`));
+    parts.push(line(`${where}${load}${dynamic}`));
+    if (isPinned) parts.push(line("Double click to unpin"));
   } else if (box.kind !== "topic") {
     const letters = marks.map((mark) => mark.letter).join(", ");
     parts.push(line(`${box.units.length} units${letters ? ` in processes ${letters}` : ""}`));
-    parts.push(line(box.kind === "group" ? "Double click to fold" : "Double click to unfold"));
+    parts.push(line(`Double click to ${box.kind === "group" ? "fold" : "unfold"}`));
   }
   if (condition.state !== "ok") {
-    const text = [CONDITION_WORDS[condition.state], condition.reason].filter(Boolean).join(": ");
-    parts.push(line(text, condition.state === "slow" ? "ezn-warn" : "ezn-bad"));
+    const isBad = STATES[condition.state].color === "danger";
+    parts.push(line(describeCondition(condition), isBad ? "ezn-bad" : "ezn-warn"));
   }
   const ports = box.ports.flatMap((port) => (port.port ? [port.port] : []));
-  if (ports.length > 0) parts.push(portTable(ports, graph, rates));
+  if (ports.length > 0) parts.push(portTable(ports, rates));
   card.replaceChildren(...parts);
 }
 
-function portTable(ports: PortData[], graph: Graph, rates: RateTable): HTMLElement {
+function portTable(ports: PortData[], rates: RateTable): HTMLElement {
   const table = make("table");
   for (const port of ports) {
     const row = table.insertRow();
-    const notes = [port.leaky ? "leaky" : "", port.relay ? "relay" : ""].filter(Boolean);
-    row.insertCell().textContent = `${port.direction === "input" ? "→" : "←"} ${port.name}`;
-    row.insertCell().textContent = [port.type.slice(port.type.lastIndexOf(".") + 1), ...notes].join(
-      ", ",
-    );
-    row.insertCell().textContent = formatRate(rateOf(graph, rates, port.topic));
+    const type = port.type.slice(port.type.lastIndexOf(".") + 1);
+    const notes = [type, port.leaky ? "leaky" : "", port.relay ? "relay" : ""];
+    const cells = [
+      `${port.direction === "input" ? "→" : "←"} ${port.name}`,
+      notes.filter(Boolean).join(", "),
+      formatRate(rates.rate(port.topic)),
+    ];
+    for (const text of cells) row.insertCell().textContent = text;
   }
   return table;
 }
 
+const MOST_EDGES = 6;
+
 export function fillLineDetails(
   card: HTMLElement,
-  one: SceneLine,
+  { stretch, edge: special }: SceneLine,
   graph: Graph,
   rates: RateTable,
 ): void {
-  const { stretch } = one;
-  const edges = stretch.edges.flatMap((index) => graph.data.edges[index] ?? []);
-  const rate = formatRate(rateOf(graph, rates, stretch.topic));
-  const owners = [...new Set(edges.flatMap((edge) => edge.owners))];
-  card.replaceChildren(
-    heading(rate === "" ? "rate not known" : rate),
+  const inflight = rates.inflight(stretch.topic);
+  const parts = [
+    heading(formatRate(rates.rate(stretch.topic)) || "rate not known"),
     line(stretch.topic),
-    ...edges.slice(0, 6).map((edge) => line(`→ ${edge.to}`)),
-    ...(edges.length > 6 ? [line(`and ${edges.length - 6} more`)] : []),
-    ...(owners.includes("persistent") ? [line("Persistent: it stays when its session ends")] : []),
-  );
+  ];
+  const waiting = spokenInflight(inflight);
+  if (isCrowded(inflight)) parts.push(line(`Backpressure: ${waiting}`, "ezn-warn"));
+  else if (waiting) parts.push(line(waiting));
+  for (const index of stretch.edges.slice(0, MOST_EDGES)) {
+    const p99 = rates.p99(index);
+    const notes = [rates.transport(index), p99 === undefined ? "" : `p99 ${formatMs(p99)}`];
+    const words = notes.filter(Boolean).join(", ");
+    parts.push(line(`→ ${graph.data.edges[index]?.to ?? ""}${words && `: ${words}`}`));
+  }
+  const more = stretch.edges.length - MOST_EDGES;
+  if (more > 0) parts.push(line(`and ${more} more`));
+  if (special?.mark) parts.push(line(STATES[special.mark].words, "ezn-warn"));
+  const owner = special?.owner ?? "pipeline";
+  if (owner !== "pipeline") parts.push(line(OWNERS[owner].words));
+  if (owner === "kernel") parts.push(line("Click, and Delete takes it back"));
+  card.replaceChildren(...parts);
 }
 
 /** Beside the pointer, inside of the stage. */

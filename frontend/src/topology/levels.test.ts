@@ -105,7 +105,7 @@ describe("names", () => {
     expect(shortPortName(port("A", "INPUT_SIGNAL"))).toBe("SIGNAL");
     expect(shortPortName(port("A", "OUTPUT"))).toBe("OUTPUT");
     expect(shortTypeName("ezmsg.sigproc.slicer.Slicer")).toBe("Slicer");
-    expect(shortTypeName("<class 'lab.units:Filter'>")).toBe("Filter");
+    expect(shortTypeName("lab.units:Filter")).toBe("Filter");
     expect(shortTypeName("lab.Unit[a.B, c.D]")).toBe("Unit");
   });
 });

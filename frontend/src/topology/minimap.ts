@@ -4,6 +4,7 @@ import { make } from "../shared/make";
 import type { Theme } from "../shared/theme";
 import type { Camera } from "./camera";
 import type { Point, Size } from "./layout/types";
+import { draw, fill } from "./paint/frame";
 import type { Scene } from "./scene";
 
 const MAX_WIDTH = 150;
@@ -62,13 +63,10 @@ export class Minimap {
     context.drawImage(this.#boxes, 0, 0);
     const scale = this.#scale * ratio;
     context.setTransform(scale, 0, 0, scale, PADDING * ratio, PADDING * ratio);
-    context.fillStyle = css(theme.accent, 0.1);
-    context.strokeStyle = css(theme.accent);
-    context.lineWidth = 1.5 / this.#scale;
     context.beginPath();
     context.rect(shown.x, shown.y, shown.width, shown.height);
-    context.fill();
-    context.stroke();
+    fill(context, theme.accent, 0.1);
+    draw(context, theme.accent, 1.5 / this.#scale);
   }
 
   /** The boxes are drawn once for a scene: they don't change while the view moves. */

@@ -39,10 +39,6 @@ export class Motion {
     return 1 - (1 - t) ** 3;
   }
 
-  get finalRects(): ReadonlyMap<string, Rect> {
-    return this.#to;
-  }
-
   /** Puts the scene's boxes and ports where they are now; false when they have arrived. */
   apply(scene: Scene, now: number): boolean {
     const progress = this.progress(now);

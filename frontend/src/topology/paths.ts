@@ -1,4 +1,5 @@
 /** What feeds a unit and what it feeds, as far as messages go. */
+import { addTo } from "../shared/maps";
 import type { EdgeData, Graph } from "./graph";
 
 export interface Path {
@@ -34,9 +35,7 @@ function follow(
     direction === "down" ? ["from", "to"] : ["to", "from"];
   const at = new Map<string, number[]>();
   graph.data.edges.forEach((edge: EdgeData, index) => {
-    const known = at.get(edge[near]);
-    if (known) known.push(index);
-    else at.set(edge[near], [index]);
+    addTo(at, edge[near], index);
   });
   const seen = new Set<string>();
   const waiting = topicsOf(graph, start, direction);

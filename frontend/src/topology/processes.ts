@@ -1,7 +1,7 @@
 /** A colour and a letter for each process: the letter for who can't tell the colours apart. */
 import { mix, type Rgb } from "../shared/color";
 import type { Theme } from "../shared/theme";
-import type { Graph, ProcessData, UnitData } from "./graph";
+import type { Graph, ProcessData } from "./graph";
 
 /**
  * Chosen apart for the common kinds of colour blindness, without red and amber, which mean that
@@ -55,25 +55,6 @@ export function letterOf(place: number): string {
   const letter = String.fromCharCode(65 + (place % 26));
   const round = Math.floor(place / 26);
   return round === 0 ? letter : `${letter}${round}`;
-}
-
-/** The process whose publisher feeds a topic, followed back through the borders of collections. */
-export function processOfTopics(graph: Graph): Map<string, string | null> {
-  const into = new Map<string, string>();
-  for (const edge of graph.data.edges) if (!into.has(edge.to)) into.set(edge.to, edge.from);
-  const found = new Map<string, string | null>();
-  for (const topic of graph.rateTopics) {
-    const seen = new Set<string>();
-    let at: string | undefined = topic;
-    let unit: UnitData | undefined;
-    while (at !== undefined && !unit && !seen.has(at)) {
-      seen.add(at);
-      unit = graph.units.get(graph.owners.get(at)?.component ?? "");
-      at = into.get(at);
-    }
-    found.set(topic, unit?.process ?? null);
-  }
-  return found;
 }
 
 export function describeProcess(mark: ProcessMark, showHost: boolean): string {

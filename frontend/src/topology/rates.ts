@@ -1,4 +1,5 @@
-/** Rates as they come from the kernel: indexes and values in binary, whole or as a delta. */
+/** Numbers as they come from the kernel: indexes and values in binary, whole or as a delta. */
+import type { Graph } from "./graph";
 
 export interface RatesMessage {
   type: "rates";
@@ -6,21 +7,38 @@ export interface RatesMessage {
   revision: number;
   /** Counts messages of this widget, so that a lost one shows. */
   sequence: number;
-  /** Whether the message carries all rates or those that changed. */
+  /** Whether the message carries all numbers or those that changed. */
   full: boolean;
 }
 
 /** What became of a message: used, not for this topology, or one before it is missing. */
 export type RatesOutcome = "applied" | "stale" | "gap";
 
+/** How messages come to a subscriber: a bit each, several where an edge has several. */
+const TRANSPORTS = ["this process", "shared memory", "TCP"];
+
+/**
+ * One vector: of each topic that an edge starts at messages per second, in flight, buffers; of each
+ * edge transport and p99 latency; of each process CPU. NaN where not known. The order of each is
+ * the graph's; `ezmsg_nb/topology_numbers.py` writes the same.
+ */
 export class RateTable {
-  /** Messages per second by index of `Graph.rateTopics`; NaN where not known. */
   values = new Float32Array(0);
+  #topics: ReadonlyMap<string, number> = new Map();
+  #processes: ReadonlyMap<string, number> = new Map();
+  #edges = 0;
   #revision = -1;
   #sequence = -1;
 
-  reset(revision: number, count: number): void {
+  /** Begins anew for another graph; what is known of a topic goes on to stand at its line. */
+  reset(revision: number, graph: Graph): void {
+    const known = new Map([...this.#topics.keys()].map((topic) => [topic, this.rate(topic)]));
+    this.#topics = graph.rateIndex;
+    this.#edges = graph.data.edges.length;
+    this.#processes = new Map(graph.data.processes.map(({ id }, index) => [id, index]));
+    const count = 3 * this.#topics.size + 2 * this.#edges + this.#processes.size;
     this.values = new Float32Array(count).fill(Number.NaN);
+    for (const [topic, index] of this.#topics) this.values[index] = known.get(topic) ?? Number.NaN;
     this.#revision = revision;
     this.#sequence = -1;
   }
@@ -38,6 +56,40 @@ export class RateTable {
     }
     this.#sequence = message.sequence;
     return "applied";
+  }
+
+  /** Messages per second of a topic. */
+  rate(topic: string): number | undefined {
+    return this.#at(this.#topics.get(topic));
+  }
+
+  /** Messages of a topic that wait for a subscriber, and how many may. */
+  inflight(topic: string): [waiting: number, buffers: number] | undefined {
+    const [index, count] = [this.#topics.get(topic) ?? Number.NaN, this.#topics.size];
+    const [waiting, buffers] = [this.#at(index + count), this.#at(index + 2 * count)];
+    return waiting === undefined || !buffers ? undefined : [waiting, buffers];
+  }
+
+  /** Transports of an edge, in words; empty where not known. */
+  transport(edge: number): string {
+    const bits = this.#at(3 * this.#topics.size + edge) ?? 0;
+    return TRANSPORTS.filter((_, bit) => bits & (1 << bit)).join(", ");
+  }
+
+  /** 99th percentile of an edge's latency in ms, while a trace runs. */
+  p99(edge: number): number | undefined {
+    return this.#at(3 * this.#topics.size + this.#edges + edge);
+  }
+
+  /** CPU of a process, 1 for a whole one. */
+  cpu(process: string): number | undefined {
+    const index = this.#processes.get(process) ?? Number.NaN;
+    return this.#at(3 * this.#topics.size + 2 * this.#edges + index);
+  }
+
+  #at(index: number | undefined): number | undefined {
+    const value = this.values[index ?? -1];
+    return value === undefined || Number.isNaN(value) ? undefined : value;
   }
 }
 
@@ -63,3 +115,6 @@ export function rateForms(rate: number | undefined): string[] {
   const rounded = rate > 0 && rate < 1 ? "<1" : String(Math.round(rate / scale));
   return [full, `${rounded} ${unit}Hz`, `${rounded}${unit}`];
 }
+
+/** A latency in few characters: `0.4 ms`, `18 ms`. */
+export const formatMs = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;

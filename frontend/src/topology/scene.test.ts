@@ -3,12 +3,21 @@ import { demoTopology, generatedTopology } from "../../tests/graphs";
 import { contrast, mix, readable } from "../shared/color";
 import { themeFrom } from "../shared/theme";
 import * as camera from "./camera";
-import { foldedAfterChange, openGraph, READABLE_SCALE } from "./expansion";
+import { foldedAfterChange, type Opened, openGraph, READABLE_SCALE } from "./expansion";
 import { Graph } from "./graph";
+import { layoutDrawing } from "./layout/compose";
 import { fitScale } from "./layout/plan";
-import { letterOf, ProcessMarks, processOfTopics } from "./processes";
+import { letterOf, ProcessMarks } from "./processes";
 import { RateTable } from "./rates";
-import { boxAt, buildScene, dashSpeed, detailAt, lineAt, rateOf, type Scene } from "./scene";
+import { boxAt, buildScene, dashSpeed, detailAt, lineAt, type Scene } from "./scene";
+
+/** Opens a graph with every layout made at once. */
+function open(graph: Graph, folded: ReadonlySet<string> | null = null): Opened {
+  const run = openGraph(graph, folded, measure, VIEW, null);
+  let step = run.next();
+  while (!step.done) step = run.next(layoutDrawing(step.value));
+  return step.value;
+}
 
 const VIEW = { width: 880, height: 370 };
 const measure = (text: string): number => text.length * 6;
@@ -24,7 +33,7 @@ const dark = themeFrom({ ...base, page: [17, 17, 17], text: [255, 255, 255] });
 
 function scene(): Scene {
   const graph = new Graph(demoTopology());
-  const { drawing, placed } = openGraph(graph, null, measure, VIEW, null);
+  const { drawing, placed } = open(graph);
   const conditions = new Map([["LP", { state: "dead", reason: "killed" } as const]]);
   return buildScene(drawing, placed, new ProcessMarks().of(graph, light), conditions);
 }
@@ -69,11 +78,11 @@ describe("scene", () => {
   it("looks rates up by topic", () => {
     const graph = new Graph(demoTopology());
     const rates = new RateTable();
-    rates.reset(1, graph.rateTopics.length);
+    rates.reset(1, graph);
     rates.values[graph.rateIndex.get("LP/OUTPUT_SIGNAL") ?? -1] = 20;
-    expect(rateOf(graph, rates, "LP/OUTPUT_SIGNAL")).toBe(20);
-    expect(rateOf(graph, rates, "CAR/OUTPUT_SIGNAL")).toBeUndefined();
-    expect(rateOf(graph, rates, "no such topic")).toBeUndefined();
+    expect(rates.rate("LP/OUTPUT_SIGNAL")).toBe(20);
+    expect(rates.rate("CAR/OUTPUT_SIGNAL")).toBeUndefined();
+    expect(rates.rate("no such topic")).toBeUndefined();
   });
 });
 
@@ -88,32 +97,24 @@ describe("processes", () => {
     expect(after.has("p1")).toBe(false);
     expect([letterOf(0), letterOf(25), letterOf(26)]).toEqual(["A", "Z", "A1"]);
   });
-
-  it("are followed back through the borders of collections", () => {
-    const found = processOfTopics(new Graph(demoTopology()));
-    expect(found.get("ECOG/OUTPUT_SIGNAL")).toBe("p1");
-    expect(found.get("CAR/OUTPUT_SIGNAL")).toBe("p2");
-  });
 });
 
 describe("opening", () => {
   it("shows all of a small graph", () => {
-    const opened = openGraph(new Graph(demoTopology()), null, measure, VIEW, null);
+    const opened = open(new Graph(demoTopology()));
     expect(opened.folded.size).toBe(0);
   });
 
   it("folds as much as it needs for texts to be readable", () => {
     const graph = new Graph(generatedTopology(40, 11));
-    const opened = openGraph(graph, null, measure, VIEW, null);
+    const opened = open(graph);
     const isReadable = fitScale(opened.placed, VIEW) >= READABLE_SCALE;
     expect(isReadable || opened.folded.size === graph.collections.size).toBe(true);
   });
 
   it("does as the user wants", () => {
     const graph = new Graph(demoTopology());
-    expect(openGraph(graph, new Set(["ECOG"]), measure, VIEW, null).folded).toEqual(
-      new Set(["ECOG"]),
-    );
+    expect(open(graph, new Set(["ECOG"])).folded).toEqual(new Set(["ECOG"]));
   });
 
   it("leaves open what is open when the graph changes", () => {

@@ -1,18 +1,11 @@
 /** All that a view draws, and at which detail: no canvas, no DOM. */
 import type { Rgb } from "../shared/color";
-import type { Graph } from "./graph";
+import type { EdgeData, Graph } from "./graph";
 import type { Placed } from "./layout/compose";
 import type { Point, Rect } from "./layout/types";
 import type { Box, Drawing, Stretch } from "./levels";
-import { type ProcessMark, processOfTopics } from "./processes";
-import type { RateTable } from "./rates";
-
-export type UnitState = "ok" | "dead" | "stale" | "slow";
-
-export interface UnitCondition {
-  state: UnitState;
-  reason: string;
-}
+import type { ProcessMark } from "./processes";
+import { isWorse, type UnitCondition } from "./states";
 
 export interface SceneBox {
   box: Box;
@@ -26,6 +19,8 @@ export interface SceneLine {
   stretch: Stretch;
   points: Point[];
   color: Rgb | null;
+  /** The first of its edges that says something of itself: who holds it, what became of it. */
+  edge: EdgeData | null;
   /** Whether an arrow stands at its end: not where it only passes a border. */
   arrow: boolean;
   bounds: Rect;
@@ -33,6 +28,8 @@ export interface SceneLine {
 
 export interface SceneLabel {
   topic: string;
+  /** Index of an edge whose latency it may show. */
+  edge: number;
   at: Point;
   /** How far it may reach to the right. */
   room: number;
@@ -51,7 +48,6 @@ export interface Scene {
 }
 
 const OK: UnitCondition = { state: "ok", reason: "" };
-const SEVERITY: UnitState[] = ["ok", "slow", "stale", "dead"];
 
 export function buildScene(
   drawing: Drawing,
@@ -75,7 +71,7 @@ export function buildScene(
     (a, b) =>
       Number(a.box.kind !== "group") - Number(b.box.kind !== "group") || a.box.depth - b.box.depth,
   );
-  const processOf = processOfTopics(drawing.graph);
+  const { edges } = drawing.graph.data;
   const lines: SceneLine[] = [];
   const labels = new Map<string, SceneLabel>();
   for (const { stretches } of drawing.levels) {
@@ -83,11 +79,12 @@ export function buildScene(
       const points = placed.routes.get(stretch.id);
       const start = points?.[0];
       if (!points || !start) continue;
-      const process = processOf.get(stretch.topic) ?? null;
+      const process = edges[stretch.edges[0] ?? -1]?.process ?? "";
       lines.push({
         stretch,
         points,
-        color: process === null ? null : (marks.get(process)?.color ?? null),
+        color: marks.get(process)?.color ?? null,
+        edge: stretch.edges.flatMap((index) => edges[index] ?? []).find(isSpecial) ?? null,
         arrow: (drawing.boxes.get(stretch.to.node)?.kind ?? "group") !== "group",
         bounds: boundsOf(points),
       });
@@ -95,7 +92,10 @@ export function buildScene(
       const room = Math.abs((points[1]?.x ?? start.x) - start.x);
       const known = labels.get(stretch.from.port);
       if (known) known.room = Math.min(known.room, room);
-      else labels.set(stretch.from.port, { topic: stretch.topic, at: start, room });
+      else {
+        const edge = stretch.edges[0] ?? -1;
+        labels.set(stretch.from.port, { topic: stretch.topic, edge, at: start, room });
+      }
     }
   }
   return {
@@ -104,11 +104,14 @@ export function buildScene(
     height: placed.height,
     boxes,
     ordered,
-    ports: placed.ports,
+    // Copies: what is drawn moves, what was laid out stays.
+    ports: new Map([...placed.ports].map(([key, at]) => [key, { ...at }])),
     lines,
     labels: [...labels.values()],
   };
 }
+
+const isSpecial = ({ owner, mark }: EdgeData): boolean => owner !== "pipeline" || !!mark;
 
 /** A unit's own condition; for a collection the worst of what is in it. */
 function conditionOf(box: Box, conditions: ReadonlyMap<string, UnitCondition>): UnitCondition {
@@ -117,7 +120,7 @@ function conditionOf(box: Box, conditions: ReadonlyMap<string, UnitCondition>): 
   let worst = OK;
   for (const unit of box.units) {
     const condition = conditions.get(unit.id) ?? OK;
-    if (SEVERITY.indexOf(condition.state) > SEVERITY.indexOf(worst.state)) {
+    if (isWorse(condition.state, worst.state)) {
       worst = { state: condition.state, reason: `${unit.name}: ${condition.reason}` };
     }
   }
@@ -157,12 +160,6 @@ export function detailAt(scale: number): Detail {
 /** Speed of the moving dashes for a rate, px/s on the screen: visible at 1 Hz, calm at 1 kHz. */
 export function dashSpeed(rate: number): number {
   return rate > 0 ? Math.min(70, 12 + 16 * Math.log10(1 + rate)) : 0;
-}
-
-export function rateOf(graph: Graph, rates: RateTable, topic: string): number | undefined {
-  const index = graph.rateIndex.get(topic);
-  const rate = index === undefined ? undefined : rates.values[index];
-  return rate === undefined || Number.isNaN(rate) ? undefined : rate;
 }
 
 /** The innermost box at a point of the drawing. */

@@ -5,6 +5,8 @@ import { PROTOCOL } from "../shared/protocol";
 import type { RatesMessage } from "./rates";
 import { type Change, type TopologyState, TopologyStore } from "./store";
 
+const MORE = { _esm: "", pins: {}, group_by: "collection", _history: null } as const;
+
 function attach(state: Partial<TopologyState> = {}): {
   model: MockModel<TopologyState>;
   store: TopologyStore;
@@ -17,6 +19,7 @@ function attach(state: Partial<TopologyState> = {}): {
     _unit_states: {},
     selected: null,
     folded: null,
+    ...MORE,
     height: 420,
     ...state,
   });
@@ -94,6 +97,7 @@ describe("store", () => {
       _unit_states: {},
       selected: null,
       folded: null,
+      ...MORE,
       height: 420,
     });
     const store = new TopologyStore();

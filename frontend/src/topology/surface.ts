@@ -4,7 +4,6 @@ import { make } from "../shared/make";
 import { paintCards } from "./paint/cards";
 import type { Frame } from "./paint/frame";
 import { paintLines } from "./paint/lines";
-import { rateOf } from "./scene";
 import { type FontOf, TextFitter } from "./text";
 
 /** Between two pictures of moving dashes: calm to the eye and to the processor. */
@@ -138,11 +137,11 @@ export class Surface {
 
 /** Whether there is a line along which something moves. */
 function flows({ scene, rates }: Frame): boolean {
-  return scene.lines.some((line) => (rateOf(scene.graph, rates, line.stretch.topic) ?? 0) > 0);
+  return scene.lines.some((line) => (rates.rate(line.stretch.topic) ?? 0) > 0);
 }
 
 function context2d(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   const context = canvas.getContext("2d");
-  if (!context) throw new Error("This browser gives no 2D canvas, which the topology needs.");
+  if (!context) throw new Error("This browser gives no 2D canvas.");
   return context;
 }

@@ -38,7 +38,7 @@ describe("accessible twin", () => {
       fold: (id, folded) => calls.push(`${folded ? "fold" : "unfold"} ${id}`),
     });
     document.body.replaceChildren(twin.element);
-    twin.rebuild(graph, new Set(), marks, new Map([["LP", { state: "dead", reason: "killed" }]]));
+    twin.show(graph, new Set(), marks, new Map([["LP", { state: "dead", reason: "killed" }]]));
   });
 
   it("is a tree of collections and their units", () => {
@@ -53,7 +53,7 @@ describe("accessible twin", () => {
 
   it("has the rate of each stream", () => {
     const rates = new RateTable();
-    rates.reset(1, graph.rateTopics.length);
+    rates.reset(1, graph);
     rates.values[graph.rateIndex.get("LP/OUTPUT_SIGNAL") ?? -1] = 20;
     twin.showRates(graph, rates);
     const text = (topic: string): string | null | undefined =>
@@ -83,7 +83,7 @@ describe("accessible twin", () => {
     twin.focus("ECOG");
     press("ArrowLeft");
     expect(calls.at(-1)).toBe("fold ECOG");
-    twin.rebuild(graph, new Set(["ECOG"]), marks, new Map());
+    twin.show(graph, new Set(["ECOG"]), marks, new Map());
     expect(focused()).toBe("ECOG");
     press("ArrowDown");
     expect(focused()).toBe("SLICE");

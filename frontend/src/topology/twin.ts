@@ -8,7 +8,7 @@ import type { Graph } from "./graph";
 import { shortTypeName } from "./graph";
 import type { ProcessMark } from "./processes";
 import type { RateTable } from "./rates";
-import type { UnitCondition } from "./scene";
+import type { UnitCondition } from "./states";
 import { describeUnit, spokenRate } from "./words";
 
 export interface TwinActions {
@@ -46,8 +46,26 @@ export class Twin {
     });
   }
 
-  /** Builds the tree anew, keeping which item is the current one. */
-  rebuild(
+  /** Shows a graph: the tree is built anew only where the graph is another one. */
+  show(
+    graph: Graph,
+    folded: ReadonlySet<string>,
+    marks: ReadonlyMap<string, ProcessMark>,
+    conditions: ReadonlyMap<string, UnitCondition>,
+  ): void {
+    if (graph !== this.#graph) {
+      this.#rebuild(graph, folded, marks, conditions);
+      return;
+    }
+    for (const [id, item] of this.#items) {
+      if (!graph.collections.has(id)) continue;
+      item.setAttribute("aria-expanded", String(!folded.has(id)));
+      (item.lastElementChild as HTMLElement).hidden = folded.has(id);
+    }
+  }
+
+  /** Keeps which item is the current one. */
+  #rebuild(
     graph: Graph,
     folded: ReadonlySet<string>,
     marks: ReadonlyMap<string, ProcessMark>,
@@ -67,9 +85,6 @@ export class Twin {
         const collection = graph.collections.get(id);
         if (unit) {
           item.dataset.unit = id;
-          item.dataset.condition = conditions.get(id)?.state ?? "ok";
-          const mark = unit.process === null ? undefined : marks.get(unit.process);
-          label.textContent = describeUnit(unit, mark, conditions.get(id));
           for (const port of unit.ports) this.#addRate(item, port.name, port.topic);
         } else if (collection) {
           item.dataset.collection = id;
@@ -90,6 +105,7 @@ export class Twin {
       });
     this.#rebuilding = true;
     this.element.replaceChildren(...build(null, 1));
+    this.showConditions(conditions, marks);
     if (this.#active === null || !this.#items.has(this.#active)) {
       this.#active = this.#visible()[0] ?? null;
     }

@@ -1,57 +1,51 @@
-/** One view of a topology widget: its page elements, and what is drawn when. */
+/** One view of a topology widget: its page elements, and what the kernel and the user do to it. */
 import { make } from "../shared/make";
-import { applyTheme, readTheme, type Theme, watchTheme } from "../shared/theme";
-import * as camera from "./camera";
-import { fillLegend, StatusLine, Tools } from "./chrome";
-import { foldedAfterChange, openGraph } from "./expansion";
+import { applyTheme, readTheme, watchTheme } from "../shared/theme";
+import { StatusLine, Tools } from "./chrome";
+import { CopyMenu } from "./copying";
 import { listen } from "./gestures";
+import { Hand } from "./hand";
+import { HistoryBar } from "./history_bar";
 import { fillBoxDetails, fillLineDetails, placeCard } from "./hover";
-import type { LayoutMemory } from "./layout/compose";
 import type { Point } from "./layout/types";
 import { UNLIMITED } from "./layout/types";
-import type { Measure } from "./levels";
-import { Minimap } from "./minimap";
-import { Motion } from "./motion";
-import { type ProcessMark, ProcessMarks } from "./processes";
-import { boxAt, buildScene, lineAt, type Scene } from "./scene";
 import { SearchBox } from "./search_box";
 import { Spotlight } from "./spotlight";
+import { Stage } from "./stage";
 import type { Change, TopologyModel, TopologyStore } from "./store";
-import css from "./style.css";
-import { type Picture, Surface } from "./surface";
-import { fontOf } from "./text";
 import { Twin } from "./twin";
-import { Viewpoint } from "./viewpoint";
 import { watchVisibility } from "./visibility";
 import { describeStatus } from "./words";
 
-const PADDING = 16;
 /** What was found is shown at least this large. */
 const FOUND_SCALE = 0.8;
 const HEARTBEAT_MS = 4000;
 /** The kernel answers each heartbeat; after this long it is said that it doesn't. */
 const SILENT_MS = 9000;
 const TWIN_INTERVAL_MS = 500;
-/** A view of another proportion than the layout was made for gets a new one. */
-const ASPECT_CHANGE = 1.3;
+/** The tree of a graph of more components than this is built after the picture is shown. */
+const MANY_COMPONENTS = 200;
 
 export class TopologyView {
-  readonly #root = make("div", { class: "ezn-topology" });
-  readonly #stage = make("div", { class: "ezn-stage" });
+  readonly #root = make("div", { class: "ezn-topology", "data-ezmsg-nb": "topology" });
   readonly #message = make("div", { class: "ezn-message" });
-  readonly #legend = make("ul", { class: "ezn-legend" });
-  readonly #card = make("div", { class: "ezn-hover" });
-  readonly #hint = make("div", { class: "ezn-hint" });
+  readonly #card = make("div", { class: "ezn-hover", hidden: "" });
+  readonly #hint = make("div", { class: "ezn-hint", "aria-live": "polite" });
   readonly #tools = new Tools({
     search: () => this.#openSearch(),
     path: () => this.#togglePath(),
+    group: () => this.#group(),
+    history: () => this.#toggleHistory(),
     zoomIn: () => this.#zoom(1.25),
     zoomOut: () => this.#zoom(0.8),
     fit: () => this.#fit(),
   });
   readonly #status = new StatusLine(this.#tools.element);
-  readonly #twin: Twin;
-  readonly #surface = new Surface(this.#stage, (now) => this.#compose(now));
+  readonly #twin = new Twin({
+    focus: (id) => this.#onTwinFocus(id),
+    select: (id) => this.#select(this.#model.get("selected") === id ? null : id),
+    fold: (id, folded) => this.#fold(id, folded),
+  });
   readonly #search = new SearchBox({
     search: (text) => {
       this.#spotlight.search(text);
@@ -60,90 +54,69 @@ export class TopologyView {
     next: (step) => this.#goToFound(step),
     close: () => this.#closeSearch(),
   });
-  readonly #minimap = new Minimap((point) =>
-    this.#move((view, scene) => view.centre(point, scene)),
-  );
+  readonly #spotlight = new Spotlight();
   readonly #id = Math.random().toString(36).slice(2);
   readonly #stops: (() => void)[] = [];
-
-  #theme: Theme;
-  readonly #processMarks = new ProcessMarks();
-  #marks: Map<string, ProcessMark> = new Map();
-  #scene: Scene | null = null;
-  #memory: LayoutMemory | null = null;
-  #autoFolded: ReadonlySet<string> | null = null;
-  #folded: ReadonlySet<string> = new Set();
-  readonly #motion = new Motion();
-  readonly #viewpoint = new Viewpoint(this.#surface, () => this.#insets());
-  #laidOutAspect = 0;
-  #hovered: string | null = null;
-  #focused: string | null = null;
-  #byKeyboard = true;
-
-  readonly #spotlight = new Spotlight();
-  #visible = false;
-  #hintTimer: ReturnType<typeof setTimeout> | undefined;
-  #twinShownAt = -UNLIMITED;
-  #twinTimer: ReturnType<typeof setTimeout> | undefined;
-  readonly #stillness = matchMedia("(prefers-reduced-motion: reduce)");
-
   readonly #store: TopologyStore;
   readonly #model: TopologyModel;
-  readonly #host: HTMLElement;
+  readonly #stage: Stage;
+  readonly #hand: Hand;
+  readonly #copies: CopyMenu;
+  readonly #history: HistoryBar;
+  #past: string | null = null;
+  #byKeyboard = true;
+  #hintTimer: ReturnType<typeof setTimeout> | undefined;
+  #numbersShownAt = -UNLIMITED;
+  #numbersTimer: ReturnType<typeof setTimeout> | undefined;
+  #twinTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(store: TopologyStore, model: TopologyModel, host: HTMLElement) {
     this.#store = store;
     this.#model = model;
-    this.#host = host;
-
-    this.#twin = new Twin({
-      focus: (id) => this.#onTwinFocus(id),
-      select: (id) => this.#select(this.#model.get("selected") === id ? null : id),
-      fold: (id, folded) => this.#fold(id, folded),
+    this.#stage = new Stage(store, model, {
+      lit: () => this.#spotlight.lit,
+      isDimmed: () => this.#root.dataset.dimmed === "true",
+      laidOut: () => this.#rebuildTwinSoon(),
+      moved: () => {
+        this.#card.hidden = true;
+      },
     });
-    this.#build();
-    this.#theme = readTheme(this.#root);
+    const tell = (text: string): void => this.#showHint(text);
+    this.#hand = new Hand(this.#stage, tell);
+    this.#copies = new CopyMenu(store, this.#stage, tell);
+    this.#history = new HistoryBar(store);
+    // JupyterLab's shortcuts (0 0 restarts the kernel) are not meant while the focus is here.
+    this.#root.dataset.lmSuppressShortcuts = "true";
+    this.#tools.element.append(this.#copies.element);
+    this.#stage.element.append(this.#message, this.#search.element, this.#card, this.#hint);
+    this.#root.append(
+      this.#twin.element,
+      this.#stage.element,
+      this.#history.element,
+      this.#status.element,
+    );
+    host.append(this.#root);
     this.#observe();
     this.#showHeight();
-    this.#showStatus();
+    this.#showGrouping();
+    this.#showHistory();
     this.#rebuildTwin();
   }
 
   destroy(): void {
     for (const stop of this.#stops) stop();
-    this.#surface.destroy();
-    for (const timer of [this.#hintTimer, this.#twinTimer]) clearTimeout(timer);
-    if (this.#visible) this.#store.tellView(this.#id, false);
+    this.#stage.surface.destroy();
+    for (const timer of [this.#hintTimer, this.#numbersTimer, this.#twinTimer]) clearTimeout(timer);
+    if (this.#stage.visible) this.#store.tellView(this.#id, false);
     this.#root.remove();
-  }
-
-  #build(): void {
-    this.#root.dataset.ezmsgNb = "topology";
-    // JupyterLab's shortcuts (0 0 restarts the kernel) are not meant while the focus is here.
-    this.#root.dataset.lmSuppressShortcuts = "true";
-    this.#card.hidden = true;
-    this.#legend.setAttribute("aria-label", "Processes");
-    this.#stage.append(
-      this.#message,
-      this.#legend,
-      this.#minimap.element,
-      this.#search.element,
-      this.#card,
-      this.#hint,
-    );
-    this.#root.append(
-      make("style", {}, css),
-      this.#twin.element,
-      this.#stage,
-      this.#status.element,
-    );
-    this.#host.append(this.#root);
   }
 
   #observe(): void {
     const sizes = new ResizeObserver(() => this.#onResize());
-    sizes.observe(this.#stage);
-    const beat = setInterval(() => this.#heartbeat(), HEARTBEAT_MS);
+    sizes.observe(this.#stage.element);
+    const beat = setInterval(() => {
+      if (this.#stage.visible) this.#store.tellView(this.#id, true);
+    }, HEARTBEAT_MS);
     const watch = setInterval(() => this.#showStatus(), 1000);
     this.#stops.push(
       () => sizes.disconnect(),
@@ -152,8 +125,8 @@ export class TopologyView {
       watchTheme(() => this.#onTheme()),
       watchVisibility(this.#root, (visible) => this.#onVisibility(visible)),
       this.#store.onChange((change) => this.#onChange(change)),
-      listen(this.#root, this.#stage, {
-        pan: (dx, dy) => this.#move((view, scene) => view.pan(dx, dy, scene)),
+      listen(this.#root, this.#stage.element, {
+        pan: (dx, dy) => this.#stage.move((view, scene) => view.pan(dx, dy, scene)),
         zoom: (factor, at) => this.#zoom(factor, at),
         fit: () => this.#fit(),
         click: (at) => this.#onClick(at),
@@ -161,10 +134,17 @@ export class TopologyView {
         hover: (at) => this.#onHover(at),
         search: () => this.#openSearch(),
         path: () => this.#togglePath(),
+        group: () => this.#group(),
+        history: () => this.#toggleHistory(),
+        connect: () => this.#hand.connect(this.#twin.current ?? this.#model.get("selected")),
+        remove: () => this.#hand.remove(),
+        undo: () => this.#store.ask({ type: "undo" }),
+        nudge: (dx, dy) => this.#hand.nudge(this.#stage.focused, dx, dy),
+        grab: (at) => this.#hand.grab(at),
         escape: () => this.#select(null),
         engage: () => this.#useKeyboard(false),
         key: () => this.#useKeyboard(true),
-        wheelIgnored: () => this.#showHint("Click here, or hold Ctrl, to zoom with the wheel"),
+        wheelIgnored: () => this.#showHint("Click, or hold Ctrl, to zoom"),
       }),
     );
   }
@@ -174,28 +154,37 @@ export class TopologyView {
   #onChange(change: Change): void {
     switch (change) {
       case "topology":
-        if (this.#autoFolded)
-          this.#autoFolded = foldedAfterChange(this.#autoFolded, this.#store.graph);
-        this.#layout();
-        this.#rebuildTwin();
+        this.#showGrouping();
+        this.#stage.followGraph();
         this.#showStatus();
         this.#showSpotlight();
         break;
       case "folded":
-        this.#layout();
-        this.#rebuildTwin();
+        this.#stage.layout();
+        break;
+      case "pins":
+        this.#stage.rebuild();
         break;
       case "rates":
-        this.#showRatesSoon();
-        this.#redraw();
+        this.#showNumbersSoon();
+        this.#stage.surface.redraw();
         break;
       case "conditions":
-        this.#rebuildScene();
-        this.#twin.showConditions(this.#store.conditions, this.#marks);
+        this.#stage.rebuild();
+        this.#twin.showConditions(this.#store.conditions, this.#stage.marks);
         break;
       case "selected":
         this.#twin.showSelected(this.#model.get("selected"));
         this.#showSpotlight();
+        break;
+      case "history":
+        this.#showHistory();
+        break;
+      case "note":
+        this.#showHint(this.#store.note);
+        break;
+      case "export":
+        if (this.#stage.visible) this.#copies.take(this.#store.exported);
         break;
       case "status":
         this.#showStatus();
@@ -212,11 +201,13 @@ export class TopologyView {
   #showStatus(): void {
     const store = this.#store;
     const silent = performance.now() - store.heardAt;
-    const isSilent = this.#visible && silent > SILENT_MS && store.status.state === "connected";
+    const isSilent =
+      this.#stage.visible && silent > SILENT_MS && store.status.state === "connected";
     const { headline, detail } = describeStatus(
       store.status,
       store.graph,
       isSilent ? silent / 1000 : null,
+      this.#past,
     );
     const isEmpty = store.graph.components.size === 0;
     this.#root.dataset.units = String(store.graph.units.size);
@@ -228,10 +219,10 @@ export class TopologyView {
     }
     const state = isSilent ? "silent" : store.status.state;
     this.#root.dataset.state = state;
-    const dimmed = state !== "connected" && state !== "connecting" ? "true" : "false";
+    const dimmed = String(state !== "connected" && state !== "connecting");
     if (this.#root.dataset.dimmed !== dimmed) {
       this.#root.dataset.dimmed = dimmed;
-      this.#redraw();
+      this.#stage.surface.redraw();
     }
     this.#status.show(headline, detail);
     const waiting = {
@@ -243,112 +234,68 @@ export class TopologyView {
       : "";
   }
 
+  #showGrouping(): void {
+    this.#tools.press("group", this.#model.get("group_by") === "process");
+  }
+
+  #showHistory(): void {
+    const history = this.#model.get("_history") ?? null;
+    this.#past = this.#history.show(history);
+    this.#root.dataset.past = String(this.#past !== null);
+    this.#tools.press("history", history !== null);
+    this.#showStatus();
+  }
+
+  #toggleHistory(): void {
+    const isOpen = (this.#model.get("_history") ?? null) !== null;
+    this.#store.ask({ type: "history", at: isOpen ? null : -1 });
+  }
+
+  #group(): void {
+    const isByProcess = this.#model.get("group_by") === "process";
+    this.#stage.forgetFolds();
+    this.#model.set("folded", null);
+    this.#model.set("group_by", isByProcess ? "collection" : "process");
+    this.#model.save_changes();
+  }
+
   // Theme, size, visibility
 
   #onTheme(): void {
+    const stage = this.#stage;
     const theme = readTheme(this.#root);
-    const fontChanged = theme.font !== this.#theme.font;
-    if (JSON.stringify(theme) === JSON.stringify(this.#theme) && this.#scene) return;
-    this.#theme = theme;
+    const fontChanged = theme.font !== stage.theme.font;
+    if (JSON.stringify(theme) === JSON.stringify(stage.theme) && stage.scene) return;
+    stage.theme = theme;
     applyTheme(this.#root, theme);
-    if (fontChanged) this.#layout();
-    else this.#rebuildScene();
+    if (fontChanged) stage.layout();
+    else stage.rebuild();
   }
 
   #onResize(): void {
-    const isFirst = this.#surface.width === 0;
-    if (!this.#surface.resize()) return;
-    if (isFirst) {
-      this.#theme = readTheme(this.#root);
-      applyTheme(this.#root, this.#theme);
+    if (!this.#stage.scene) {
+      this.#stage.theme = readTheme(this.#root);
+      applyTheme(this.#root, this.#stage.theme);
     }
-    const aspect = this.#surface.width / this.#surface.height;
-    const change = Math.max(aspect / this.#laidOutAspect, this.#laidOutAspect / aspect);
-    if (!this.#scene || change > ASPECT_CHANGE) this.#layout();
-    else this.#viewpoint.refit(this.#scene);
-    this.#surface.paintNow();
+    this.#stage.resize();
   }
 
   #onVisibility(visible: boolean): void {
-    this.#visible = visible;
+    this.#stage.visible = visible;
     this.#store.heardAt = performance.now();
     this.#store.tellView(this.#id, visible);
-    this.#surface.active = visible;
-  }
-
-  #heartbeat(): void {
-    if (this.#visible) this.#store.tellView(this.#id, true);
-  }
-
-  // Layout
-
-  #layout(): void {
-    if (this.#surface.width === 0) return;
-    this.#marks = this.#processMarks.of(this.#store.graph, this.#theme);
-    fillLegend(this.#legend, this.#marks, this.#theme);
-    const insets = this.#insets();
-    const view = {
-      width: this.#surface.width - insets.left - insets.right,
-      height: this.#surface.height - insets.top - insets.bottom,
-    };
-    const chosen = this.#model.get("folded");
-    const known = chosen === null ? this.#autoFolded : new Set(chosen);
-    const opened = openGraph(this.#store.graph, known, this.#measure, view, this.#memory);
-    if (chosen === null) this.#autoFolded = opened.folded;
-    this.#folded = opened.folded;
-    this.#memory = opened.placed.memory;
-    this.#laidOutAspect = this.#surface.width / this.#surface.height;
-    const before = this.#scene;
-    const { drawing, placed } = opened;
-    this.#scene = buildScene(drawing, placed, this.#marks, this.#store.conditions);
-    this.#viewpoint.follow(before, this.#scene);
-    this.#card.hidden = true;
-    this.#motion.begin(this.#scene, performance.now(), !this.#stillness.matches && this.#visible);
-    this.#placedScene = { drawing, placed };
-    this.#redraw();
-  }
-
-  #placedScene: Pick<ReturnType<typeof openGraph>, "drawing" | "placed"> | null = null;
-
-  /** The same boxes in the same places, in other colours. */
-  #rebuildScene(): void {
-    if (!this.#placedScene) return;
-    const { drawing, placed } = this.#placedScene;
-    this.#marks = this.#processMarks.of(this.#store.graph, this.#theme);
-    fillLegend(this.#legend, this.#marks, this.#theme);
-    this.#scene = buildScene(drawing, placed, this.#marks, this.#store.conditions);
-    this.#redraw();
-  }
-
-  readonly #measure: Measure = (text, style) => {
-    const font = fontOf(this.#theme.font);
-    return this.#surface.measure(text, style === "title" ? font(13, 600) : font(11));
-  };
-
-  // Camera
-
-  #fit(): void {
-    this.#move((view, scene) => view.showAll(scene));
-  }
-
-  /** What a fitted drawing keeps free: the legend at the bottom. */
-  #insets(): camera.Insets {
-    const bottom = this.#legend.offsetHeight + PADDING;
-    return { top: PADDING, right: PADDING, bottom, left: PADDING };
-  }
-
-  #move(how: (view: Viewpoint, scene: Scene) => void): void {
-    if (!this.#scene) return;
-    how(this.#viewpoint, this.#scene);
-    this.#card.hidden = true;
-    this.#redraw();
-  }
-
-  #zoom(factor: number, at?: Point): void {
-    this.#move((view, scene) => view.zoom(factor, scene, at));
+    this.#stage.surface.active = visible;
   }
 
   // What the user does
+
+  #fit(): void {
+    this.#stage.move((view, scene) => view.showAll(scene));
+  }
+
+  #zoom(factor: number, at?: Point): void {
+    this.#stage.move((view, scene) => view.zoom(factor, scene, at));
+  }
 
   #select(id: string | null): void {
     if (id !== null && !this.#store.graph.units.has(id)) return;
@@ -360,7 +307,7 @@ export class TopologyView {
   }
 
   #fold(id: string, folded: boolean): void {
-    const next = new Set(this.#folded);
+    const next = new Set(this.#stage.folded);
     if (folded) next.add(id);
     else next.delete(id);
     this.#model.set("folded", [...next].sort());
@@ -368,15 +315,17 @@ export class TopologyView {
   }
 
   #onClick(at: Point): void {
-    const one = this.#scene && boxAt(this.#scene, camera.toWorld(this.#viewpoint.camera, at));
+    const one = this.#stage.boxUnder(at);
     this.#select(one?.box.kind === "unit" ? one.box.id : null);
+    if (!one || one.box.kind === "group") this.#hand.chooseLine(at);
     if (one) this.#twin.focus(one.box.id);
   }
 
   #onDoubleClick(at: Point): void {
-    const one = this.#scene && boxAt(this.#scene, camera.toWorld(this.#viewpoint.camera, at));
-    if (one?.box.kind === "folded") this.#fold(one.box.id, false);
-    else if (one?.box.kind === "group") this.#fold(one.box.id, true);
+    const box = this.#stage.boxUnder(at)?.box;
+    if (box?.kind === "folded") this.#fold(box.id, false);
+    else if (box?.kind === "group") this.#fold(box.id, true);
+    else if (box) this.#hand.unpin(box.id);
   }
 
   #openSearch(): void {
@@ -394,21 +343,22 @@ export class TopologyView {
   #goToFound(step: 1 | -1): void {
     const id = this.#spotlight.next(step);
     this.#search.showCount(this.#spotlight.found.length, this.#spotlight.at);
-    if (id === null || !this.#scene) return;
-    const around = this.#scene.graph.ancestors(id).reverse();
-    const shown = [id, ...around].map((one) => this.#scene?.boxes.get(one)).find(Boolean);
+    const { scene } = this.#stage;
+    if (id === null || !scene) return;
+    const around = scene.graph.ancestors(id).reverse();
+    const shown = [id, ...around].map((one) => scene.boxes.get(one)).find(Boolean);
     if (!shown) return;
     const { rect } = shown;
     const middle = { x: rect.x + rect.width / 2, y: rect.y + rect.height / 2 };
-    this.#move((view, scene) => view.centre(middle, scene, FOUND_SCALE));
+    this.#stage.move((view) => view.centre(middle, scene, FOUND_SCALE));
     this.#select(id);
   }
 
   #togglePath(): void {
     this.#spotlight.pathFocus = !this.#spotlight.pathFocus;
-    this.#tools.showPath(this.#spotlight.pathFocus);
+    this.#tools.press("path", this.#spotlight.pathFocus);
     if (this.#spotlight.pathFocus && this.#model.get("selected") === null) {
-      this.#showHint("Select a unit to see what feeds it and what it feeds");
+      this.#showHint("Select a unit to see its path");
     }
     this.#showSpotlight();
   }
@@ -416,30 +366,27 @@ export class TopologyView {
   #showSpotlight(): void {
     this.#spotlight.update(this.#store.graph, this.#model.get("selected"));
     this.#search.showCount(this.#spotlight.found.length, this.#spotlight.at);
-    this.#redraw();
+    this.#stage.surface.redraw();
   }
 
   #onHover(at: Point | null): void {
-    const scene = this.#scene;
-    const world = at && camera.toWorld(this.#viewpoint.camera, at);
-    const one = scene && world && boxAt(scene, world);
-    const line =
-      scene && world && (!one || one.box.kind === "group")
-        ? lineAt(scene, world, 6 / this.#viewpoint.camera.scale)
-        : null;
+    const stage = this.#stage;
+    const one = at && stage.boxUnder(at);
+    const line = at && (!one || one.box.kind === "group") ? stage.lineUnder(at) : null;
     const hovered = one?.box.id ?? null;
-    if (hovered !== this.#hovered) {
-      this.#hovered = hovered;
-      this.#surface.redrawCards();
+    if (hovered !== stage.hovered) {
+      stage.hovered = hovered;
+      stage.surface.redrawCards();
     }
-    this.#stage.classList.toggle("ezn-over-box", one?.box.kind === "unit");
-    if (!at || !scene || (!one && !line)) {
+    stage.element.classList.toggle("ezn-over-box", one?.box.kind === "unit");
+    if (!at || !stage.scene || (!one && !line)) {
       this.#card.hidden = true;
       return;
     }
-    if (line) fillLineDetails(this.#card, line, scene.graph, this.#store.rates);
-    else if (one) fillBoxDetails(this.#card, one, scene.graph, this.#store.rates);
-    placeCard(this.#card, at.x, at.y, this.#stage);
+    const { rates } = this.#store;
+    if (line) fillLineDetails(this.#card, line, stage.scene.graph, rates);
+    else if (one) fillBoxDetails(this.#card, one, rates, one.box.id in this.#model.get("pins"));
+    placeCard(this.#card, at.x, at.y, stage.element);
   }
 
   /** The keyboard's place is marked only for who uses the keyboard. */
@@ -453,71 +400,46 @@ export class TopologyView {
   #onTwinFocus(id: string | null): void {
     // Whoever comes back without the pointer comes by keyboard.
     if (id === null && !this.#root.contains(document.activeElement)) this.#byKeyboard = true;
-    this.#focused = this.#byKeyboard ? id : null;
-    const rect = this.#focused === null ? undefined : this.#scene?.boxes.get(this.#focused)?.rect;
-    if (rect) this.#viewpoint.reveal(rect);
-    this.#redraw();
+    const stage = this.#stage;
+    stage.focused = this.#byKeyboard ? id : null;
+    const rect = stage.focused === null ? undefined : stage.scene?.boxes.get(stage.focused)?.rect;
+    if (rect) stage.viewpoint.reveal(rect);
+    stage.surface.redraw();
   }
 
   #showHint(text: string): void {
     this.#hint.textContent = text;
     this.#hint.classList.add("ezn-shown");
     clearTimeout(this.#hintTimer);
-    this.#hintTimer = setTimeout(() => this.#hint.classList.remove("ezn-shown"), 1600);
+    const readingTime = 1200 + 45 * text.length;
+    this.#hintTimer = setTimeout(() => this.#hint.classList.remove("ezn-shown"), readingTime);
   }
 
   // The accessible twin
 
-  #rebuildTwin(): void {
-    this.#marks = this.#processMarks.of(this.#store.graph, this.#theme);
-    this.#twin.rebuild(this.#store.graph, this.#folded, this.#marks, this.#store.conditions);
-    this.#twin.showSelected(this.#model.get("selected"));
-    this.#twin.showRates(this.#store.graph, this.#store.rates);
+  /** The tree of a large graph takes longer than its picture, so it comes after. */
+  #rebuildTwinSoon(): void {
+    clearTimeout(this.#twinTimer);
+    if (this.#store.graph.components.size <= MANY_COMPONENTS) this.#rebuildTwin();
+    else this.#twinTimer = setTimeout(() => this.#rebuildTwin(), 120);
   }
 
-  #showRatesSoon(): void {
-    const wait = this.#twinShownAt + TWIN_INTERVAL_MS - performance.now();
-    clearTimeout(this.#twinTimer);
+  #rebuildTwin(): void {
+    const { graph, conditions, rates } = this.#store;
+    this.#twin.show(graph, this.#stage.folded, this.#stage.marks, conditions);
+    this.#twin.showSelected(this.#model.get("selected"));
+    this.#twin.showRates(graph, rates);
+  }
+
+  #showNumbersSoon(): void {
+    const wait = this.#numbersShownAt + TWIN_INTERVAL_MS - performance.now();
+    clearTimeout(this.#numbersTimer);
     const show = (): void => {
-      this.#twinShownAt = performance.now();
+      this.#numbersShownAt = performance.now();
       this.#twin.showRates(this.#store.graph, this.#store.rates);
+      this.#stage.showLegend();
     };
     if (wait <= 0) show();
-    else this.#twinTimer = setTimeout(show, wait);
-  }
-
-  // Drawing
-
-  #redraw(): void {
-    this.#surface.redraw();
-  }
-
-  #compose(now: number): Picture | null {
-    const scene = this.#scene;
-    if (!scene) return null;
-    const { width, height } = this.#surface;
-    const isMoving = this.#motion.apply(scene, now);
-    const fresh = this.#motion.freshness(now);
-    this.#minimap.paint(scene, this.#viewpoint.camera, this.#surface.size, this.#theme);
-    return {
-      changing: isMoving || fresh.size > 0,
-      frame: {
-        scene,
-        camera: this.#viewpoint.camera,
-        theme: this.#theme,
-        rates: this.#store.rates,
-        width,
-        height,
-        pixelRatio: globalThis.devicePixelRatio || 1,
-        time: now / 1000,
-        moving: this.#root.dataset.dimmed !== "true" && !this.#stillness.matches,
-        lineAlpha: this.#motion.progress(now),
-        selected: this.#model.get("selected"),
-        hovered: this.#hovered,
-        focused: this.#focused,
-        lit: this.#spotlight.lit,
-        fresh,
-      },
-    };
+    else this.#numbersTimer = setTimeout(show, wait);
   }
 }

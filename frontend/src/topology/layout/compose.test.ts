@@ -11,7 +11,7 @@ const measure = (text: string, style: "title" | "small"): number =>
 
 function lay(data: TopologyData, folded: string[] = []): { drawing: Drawing; placed: Placed } {
   const drawing = buildDrawing(new Graph(data), new Set(folded), measure);
-  return { drawing, placed: layoutDrawing(drawing, VIEW, null) };
+  return { drawing, placed: layoutDrawing({ drawing, target: VIEW, memory: null }) };
 }
 
 const overlaps = (a: Rect, b: Rect): boolean =>

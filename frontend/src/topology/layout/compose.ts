@@ -1,12 +1,33 @@
 /**
  * The layout of a whole drawing: each level by itself, innermost first, then put into each other.
- * A pure function of its arguments; it could run in a worker as it is.
+ * A pure function of its arguments, in the page or in a worker.
  */
-import { BOX, type Drawing } from "../levels";
+import { BOX, type Level } from "../levels";
 import { layoutLevel } from "./level";
 import { packParts } from "./pack";
 import { bestPlan, ONE_ROW, type Part, type Plan, type PreparedLevel, prepare } from "./plan";
-import type { LayoutNode, LevelInput, LevelLayout, LevelShape, Point, Rect, Size } from "./types";
+import type {
+  LayoutNode,
+  LevelInput,
+  LevelLayout,
+  LevelShape,
+  Point,
+  Rect,
+  Side,
+  Size,
+} from "./types";
+
+/** What the layout needs of a drawing. */
+export interface ToLayOut {
+  levels: Level[];
+  boxes: ReadonlyMap<string, { ports: { key: string; side: Side }[] }>;
+}
+
+export interface LayoutTask {
+  drawing: ToLayOut;
+  target: Size;
+  memory: LayoutMemory | null;
+}
 
 export interface Placed {
   width: number;
@@ -29,13 +50,13 @@ export interface LayoutMemory {
   groupAspect: number;
 }
 
-export function layoutDrawing(drawing: Drawing, target: Size, memory: LayoutMemory | null): Placed {
+export function layoutDrawing({ drawing, target, memory }: LayoutTask): Placed {
   const levels = prepare(drawing.levels);
   return compose(drawing, levels, bestPlan(levels, target, memory), target, memory);
 }
 
 function compose(
-  drawing: Drawing,
+  drawing: ToLayOut,
   levels: PreparedLevel[],
   plan: Plan,
   target: Size,
@@ -115,7 +136,7 @@ function layoutPart(
 }
 
 /** Lines to and from a border end at the border, not at the label beside it. */
-function reachBorders(drawing: Drawing, placed: Placed): Placed {
+function reachBorders(drawing: ToLayOut, placed: Placed): Placed {
   for (const level of drawing.levels) {
     for (const stretch of level.stretches) {
       const route = placed.routes.get(stretch.id);
@@ -129,7 +150,11 @@ function reachBorders(drawing: Drawing, placed: Placed): Placed {
   return placed;
 }
 
-function groupNode(drawing: Drawing, id: string, laid: LevelLayout & { left: number }): LayoutNode {
+function groupNode(
+  drawing: ToLayOut,
+  id: string,
+  laid: LevelLayout & { left: number },
+): LayoutNode {
   const box = drawing.boxes.get(id);
   const ports = (box?.ports ?? []).map(({ key, side }) => {
     const at = laid.positions.get(`border:${key}`);

@@ -11,7 +11,7 @@ const measure = (text: string): number => text.length * 6;
 
 function lay(data: TopologyData, before: Placed | null): Placed {
   const drawing = buildDrawing(new Graph(data), new Set(), measure);
-  return layoutDrawing(drawing, VIEW, before?.memory ?? null);
+  return layoutDrawing({ drawing, target: VIEW, memory: before?.memory ?? null });
 }
 
 /** Pairs of boxes in a column, and which one stands above. */

@@ -1,13 +1,27 @@
 /** The upper canvas: cards with their texts, ports and rates; it changes when something happens. */
-import { css, mix, type Rgb, readable } from "../../shared/color";
+import { css, mix, readable } from "../../shared/color";
 import type { Theme } from "../../shared/theme";
 import type { Point, Rect } from "../layout/types";
 import type { ProcessMark } from "../processes";
-import { rateForms } from "../rates";
-import { type Detail, detailAt, intersects, rateOf, type SceneBox } from "../scene";
+import { formatMs, rateForms } from "../rates";
+import { type Detail, detailAt, intersects, type SceneBox } from "../scene";
+import { STATES, stateColor } from "../states";
 import { fontOf, type TextFitter } from "../text";
+import { isCrowded } from "../words";
 import { paintChips } from "./chips";
-import { begin, DIMMED, type Frame, isLit, outline, RADIUS, shownWorld } from "./frame";
+import {
+  begin,
+  circle,
+  DIMMED,
+  draw,
+  type Frame,
+  fill,
+  isLit,
+  outline,
+  pen,
+  RADIUS,
+  shownWorld,
+} from "./frame";
 
 export function paintCards(
   context: CanvasRenderingContext2D,
@@ -58,11 +72,8 @@ function paintCard(
     // Edges of two more cards behind: there is something inside.
     for (const step of [6, 3]) {
       outline(context, shifted(rect, step, 0));
-      context.fillStyle = css(theme.card);
-      context.fill();
-      context.lineWidth = px;
-      context.strokeStyle = css(theme.border);
-      context.stroke();
+      fill(context, theme.card);
+      draw(context, theme.border, px);
     }
   }
   const body: Rect = box.kind === "folded" ? shifted(rect, 0, -6) : rect;
@@ -74,8 +85,7 @@ function paintCard(
     context.shadowOffsetY = frame.pixelRatio;
   }
   outline(context, body);
-  context.fillStyle = css(state === "dead" ? mix(theme.card, theme.danger, 0.1) : theme.card);
-  context.fill();
+  fill(context, state === "dead" ? mix(theme.card, theme.danger, 0.1) : theme.card);
   context.restore();
   context.save();
   outline(context, body);
@@ -99,35 +109,31 @@ function strokeBox(context: CanvasRenderingContext2D, frame: Frame, one: SceneBo
   const { box, condition } = one;
   const isSelected = frame.selected === box.id;
   const isHovered = frame.hovered === box.id || frame.focused === box.id;
-  const colors = {
-    ok: theme.border,
-    dead: theme.danger,
-    stale: theme.muted,
-    slow: theme.warning,
-  };
   const newness = fresh.get(box.id) ?? 0;
-  context.lineWidth = (condition.state === "ok" ? 1 : 1.6) * px;
-  context.strokeStyle = css(
-    isHovered && condition.state === "ok"
+  const isWell = condition.state === "ok";
+  if (["stale", "removed", "paused"].includes(condition.state))
+    context.setLineDash([4 * px, 3 * px]);
+  draw(
+    context,
+    isHovered && isWell
       ? mix(theme.border, theme.text, 0.35)
-      : mix(colors[condition.state], theme.accent, newness),
+      : mix(stateColor(condition.state, theme), theme.accent, newness),
+    (isWell ? 1 : 1.6) * px,
   );
-  if (condition.state === "stale") context.setLineDash([4 * px, 3 * px]);
-  context.stroke();
   context.setLineDash([]);
   if (isSelected || newness > 0) {
-    context.lineWidth = 2 * px;
-    context.strokeStyle = css(theme.accent, isSelected ? 1 : newness);
-    context.stroke();
-    context.lineWidth = 6 * px;
-    context.strokeStyle = css(theme.accent, 0.18 * (isSelected ? 1 : newness));
-    context.stroke();
+    const alpha = isSelected ? 1 : newness;
+    draw(context, theme.accent, 2 * px, alpha);
+    draw(context, theme.accent, 6 * px, 0.18 * alpha);
+  }
+  if (frame.pins[box.id]) {
+    // A pin's head in the corner: it stands where it was put.
+    circle(context, one.rect.x + 1, one.rect.y + 1, 4 * px);
+    fill(context, theme.accent);
   }
   if (frame.focused === box.id) {
     outline(context, shifted(one.rect, -4 * px, 4 * px), RADIUS + 4 * px);
-    context.lineWidth = 2 * px;
-    context.strokeStyle = css(theme.accent);
-    context.stroke();
+    draw(context, theme.accent, 2 * px);
   }
 }
 
@@ -157,7 +163,6 @@ function paintCardText(
   detail: Detail,
   fitter: TextFitter,
 ): void {
-  if (!detail.titles) return;
   const { theme, camera } = frame;
   const font = fontOf(theme.font);
   const px = 1 / camera.scale;
@@ -165,25 +170,24 @@ function paintCardText(
   const left = body.x + (detail.types ? 14 : 10);
   const chips = paintChips(context, frame, one, body, detail);
   const roomy = detail.types;
-  context.textBaseline = "middle";
-  context.textAlign = "left";
   const titleFont = font(detail.titleSize * px, 600);
-  context.font = titleFont;
-  context.fillStyle = css(condition.state === "dead" ? theme.danger : theme.text);
+  pen(context, condition.state === "dead" ? theme.danger : theme.text, titleFont);
   const titleY = roomy ? body.y + 15 : body.y + body.height / 2;
   const titleWidth = body.x + body.width - left - chips;
   context.fillText(fitter.fit(box.name, titleWidth, titleFont), left, titleY);
   if (!roomy) return;
   const smallFont = font(detail.smallSize * px);
-  context.font = smallFont;
-  context.fillStyle = css(
-    condition.state === "ok" ? theme.muted : stateColor(condition.state, theme),
-  );
+  const isWell = condition.state === "ok";
+  pen(context, isWell ? theme.muted : stateColor(condition.state, theme), smallFont);
   const count = box.units.length;
   const type =
     box.kind === "folded" ? `${box.type} · ${count} unit${count === 1 ? "" : "s"}` : box.type;
-  const words = { ok: type, dead: "✕ died", stale: "… no answer", slow: "! backpressure" };
-  const subtitle = fitter.fit(words[condition.state], body.x + body.width - left - 8, smallFont);
+  const { sign, words } = STATES[condition.state];
+  const subtitle = fitter.fit(
+    sign === "" ? type : `${sign} ${words}`,
+    body.x + body.width - left - 8,
+    smallFont,
+  );
   context.fillText(subtitle, left, body.y + 30.5);
   if (!detail.ports) return;
   context.fillStyle = css(theme.muted);
@@ -199,10 +203,6 @@ function paintCardText(
   }
 }
 
-function stateColor(state: SceneBox["condition"]["state"], theme: Theme): Rgb {
-  return { ok: theme.muted, dead: theme.danger, stale: theme.muted, slow: theme.warning }[state];
-}
-
 function paintTopic(
   context: CanvasRenderingContext2D,
   frame: Frame,
@@ -213,15 +213,10 @@ function paintTopic(
   const { theme, camera } = frame;
   const { rect, box } = one;
   outline(context, rect, rect.height / 2);
-  context.fillStyle = css(theme.card);
-  context.fill();
+  fill(context, theme.card);
   strokeBox(context, frame, one);
-  if (!detail.titles) return;
   const font = fontOf(theme.font)(detail.smallSize / camera.scale);
-  context.font = font;
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-  context.fillStyle = css(theme.text);
+  pen(context, theme.text, font, "center");
   const label = fitter.fit(box.name, rect.width - 20, font);
   context.fillText(label, rect.x + rect.width / 2, rect.y + rect.height / 2 + 0.5);
 }
@@ -238,18 +233,14 @@ function paintGroupTitle(
   const px = 1 / camera.scale;
   const font = fontOf(theme.font);
   const y = rect.y + Math.max(16, detail.titleSize * px * 0.8);
-  context.textAlign = "left";
-  context.textBaseline = "middle";
   const titleFont = font(detail.titleSize * px, 600);
-  context.font = titleFont;
-  context.fillStyle = css(theme.text);
+  pen(context, theme.text, titleFont);
   const title = fitter.fit(box.name, rect.width - 24, titleFont);
   context.fillText(title, rect.x + 12, y);
   if (detail.types) {
     const used = context.measureText(title).width;
     const smallFont = font(detail.smallSize * px);
-    context.font = smallFont;
-    context.fillStyle = css(theme.muted);
+    pen(context, theme.muted, smallFont);
     context.fillText(
       fitter.fit(box.type, rect.width - used - 40, smallFont),
       rect.x + 20 + used,
@@ -257,8 +248,7 @@ function paintGroupTitle(
     );
   }
   if (!detail.ports) return;
-  context.font = font(detail.smallSize * px);
-  context.fillStyle = css(theme.muted);
+  pen(context, theme.muted, font(detail.smallSize * px));
   for (const port of box.ports) {
     const at = frame.scene.ports.get(port.key);
     if (!at || port.label === "") continue;
@@ -271,16 +261,12 @@ function paintPorts(context: CanvasRenderingContext2D, frame: Frame, one: SceneB
   const { theme, camera, scene } = frame;
   if (camera.scale < 0.4) return;
   const color = one.marks.length === 1 ? (one.marks[0]?.color ?? theme.muted) : theme.muted;
-  context.lineWidth = 1.4;
-  context.strokeStyle = css(color);
   for (const port of one.box.ports) {
     const at = scene.ports.get(port.key);
     if (!at || port.port === null) continue;
-    context.fillStyle = css(port.connected ? color : theme.card);
-    context.beginPath();
-    context.arc(at.x, at.y, 3, 0, Math.PI * 2);
-    context.fill();
-    context.stroke();
+    circle(context, at.x, at.y, 3);
+    fill(context, port.connected ? color : theme.card);
+    draw(context, color, 1.4);
   }
 }
 
@@ -297,12 +283,17 @@ function paintRates(
   context.textBaseline = "alphabetic";
   context.lineJoin = "round";
   let above: Point | null = null;
-  for (const { topic, at, room } of scene.labels) {
+  for (const { topic, at, room, edge } of scene.labels) {
     if (at.x < shown.x || at.x > shown.x + shown.width) continue;
     if (at.y < shown.y || at.y > shown.y + shown.height) continue;
-    const rate = rateOf(scene.graph, frame.rates, topic);
+    const rate = frame.rates.rate(topic);
+    const [inflight, p99] = [frame.rates.inflight(topic), frame.rates.p99(edge)];
+    const crowded = isCrowded(inflight);
+    const forms = rateForms(rate);
+    if (p99 !== undefined) forms.unshift(`${forms[0] ?? ""} · ${formatMs(p99)}`, formatMs(p99));
+    if (crowded) forms.unshift(`${forms.at(-1) ?? ""} · ${inflight?.join("/")}`);
     const fits = (text: string): boolean => context.measureText(text).width + 9 <= room;
-    const text = rateForms(rate).find(fits);
+    const text = forms.find(fits);
     // Ports of one box may be too near to each other for a text at each.
     const isFree = above?.x !== at.x || Math.abs(above.y - at.y) >= detail.rateSize * px;
     if (text === undefined || !isFree) continue;
@@ -312,7 +303,8 @@ function paintRates(
     context.lineWidth = 3 * px;
     context.strokeStyle = css(theme.ground);
     context.strokeText(text, x, y);
-    context.fillStyle = css(rate === 0 ? theme.muted : readable(theme.text, theme.ground));
+    const plain = rate === 0 ? theme.muted : readable(theme.text, theme.ground);
+    context.fillStyle = css(crowded ? readable(theme.warning, theme.ground) : plain);
     context.fillText(text, x, y);
   }
   context.globalAlpha = 1;

@@ -1,11 +1,11 @@
 /** The small signs in the corner of a card. */
-import { css, mix, readable } from "../../shared/color";
+import { mix, readable } from "../../shared/color";
 import type { Theme } from "../../shared/theme";
 import type { Rect } from "../layout/types";
 import type { ProcessMark } from "../processes";
 import type { Detail, SceneBox } from "../scene";
 import { fontOf } from "../text";
-import { type Frame, outline } from "./frame";
+import { circle, draw, type Frame, fill, outline, pen } from "./frame";
 
 /** The letters of its processes and the sign for dynamic settings; gives the room they take. */
 export function paintChips(
@@ -49,20 +49,15 @@ function paintChip(
   size: number,
 ): void {
   outline(context, { x, y, width, height: size }, size * 0.28);
-  context.fillStyle = css(mix(theme.card, mark.color, 0.2));
-  context.fill();
-  context.font = fontOf(theme.font)(size * 0.72, 600);
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-  context.fillStyle = css(readable(mark.color, mix(theme.card, mark.color, 0.2)));
+  const ground = mix(theme.card, mark.color, 0.2);
+  fill(context, ground);
+  pen(context, readable(mark.color, ground), fontOf(theme.font)(size * 0.72, 600), "center");
   context.fillText(mark.letter, x + width / 2, y + size / 2 + size * 0.04);
 }
 
 /** Two sliders: this unit's settings can be changed while it runs. */
 function paintSliders(context: CanvasRenderingContext2D, theme: Theme, x: number, y: number): void {
-  context.lineWidth = 1.1;
-  context.strokeStyle = css(mix(theme.card, theme.muted, 0.8));
-  context.fillStyle = css(theme.card);
+  const color = mix(theme.card, theme.muted, 0.8);
   for (const [row, knob] of [
     [2.5, 7.5],
     [7.5, 3.5],
@@ -70,10 +65,9 @@ function paintSliders(context: CanvasRenderingContext2D, theme: Theme, x: number
     context.beginPath();
     context.moveTo(x, y + row);
     context.lineTo(x + 11, y + row);
-    context.stroke();
-    context.beginPath();
-    context.arc(x + knob, y + row, 1.9, 0, Math.PI * 2);
-    context.fill();
-    context.stroke();
+    draw(context, color, 1.1);
+    circle(context, x + knob, y + row, 1.9);
+    fill(context, theme.card);
+    draw(context, color, 1.1);
   }
 }

@@ -1,8 +1,10 @@
 /** What a view draws at one moment, and what both canvases need for it. */
+import { css, type Rgb } from "../../shared/color";
 import type { Theme } from "../../shared/theme";
 import type { Camera } from "../camera";
-import type { Rect } from "../layout/types";
+import type { Point, Rect } from "../layout/types";
 import type { Path } from "../paths";
+import type { Pins } from "../pins";
 import type { RateTable } from "../rates";
 import type { Scene, SceneLine } from "../scene";
 
@@ -24,6 +26,9 @@ export interface Frame {
   selected: string | null;
   hovered: string | null;
   focused: string | null;
+  pins: Pins;
+  /** A line that is being drawn by hand. */
+  wire: [Point, Point] | null;
   /** Boxes and lines outside of it are dimmed; null for none. */
   lit: Path | null;
   /** Box id -> 0..1, how new it still looks. */
@@ -57,6 +62,41 @@ export function isLit(frame: Frame, box: string): boolean {
 
 export function isLineLit(frame: Frame, line: SceneLine): boolean {
   return frame.lit === null || line.stretch.edges.some((edge) => frame.lit?.edges.has(edge));
+}
+
+/** Fills, or draws, what was outlined. */
+export function fill(context: CanvasRenderingContext2D, color: Rgb, alpha = 1): void {
+  context.fillStyle = css(color, alpha);
+  context.fill();
+}
+
+export function draw(
+  context: CanvasRenderingContext2D,
+  color: Rgb,
+  width: number,
+  alpha = 1,
+): void {
+  context.strokeStyle = css(color, alpha);
+  context.lineWidth = width;
+  context.stroke();
+}
+
+/** Sets how the next texts look. */
+export function pen(
+  context: CanvasRenderingContext2D,
+  color: Rgb,
+  font: string,
+  align: CanvasTextAlign = "left",
+): void {
+  context.fillStyle = css(color);
+  context.font = font;
+  context.textAlign = align;
+  context.textBaseline = "middle";
+}
+
+export function circle(context: CanvasRenderingContext2D, x: number, y: number, r: number): void {
+  context.beginPath();
+  context.arc(x, y, r, 0, 7);
 }
 
 /** Begins the outline of a box with round corners. */

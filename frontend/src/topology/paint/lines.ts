@@ -1,9 +1,25 @@
 /** The lower canvas: groups and lines, and what moves along them. */
 import { css, mix, type Rgb } from "../../shared/color";
-import type { Theme } from "../../shared/theme";
 import type { Point } from "../layout/types";
-import { dashSpeed, intersects, rateOf, type SceneBox, type SceneLine } from "../scene";
-import { begin, DIMMED, type Frame, isLineLit, isLit, outline, RADIUS, shownWorld } from "./frame";
+import { direct } from "../pins";
+import { dashSpeed, intersects, type SceneBox, type SceneLine } from "../scene";
+import { stateColor } from "../states";
+import { fontOf } from "../text";
+import { isCrowded, OWNERS } from "../words";
+import {
+  begin,
+  circle,
+  DIMMED,
+  draw,
+  type Frame,
+  fill,
+  isLineLit,
+  isLit,
+  outline,
+  pen,
+  RADIUS,
+  shownWorld,
+} from "./frame";
 
 const CORNER = 8;
 
@@ -23,31 +39,65 @@ export function paintLines(context: CanvasRenderingContext2D, frame: Frame): voi
   context.lineCap = "butt";
   context.lineWidth = Math.max(1.25, 1.6 * camera.scale) * px;
   // Lines of a look are drawn at once: many small strokes cost much more than a large one.
-  for (const lines of alike(visible, (line) => `${line.color} ${isLineLit(frame, line)}`)) {
+  const wide = context.lineWidth;
+  const look = (line: SceneLine): string =>
+    `${lineColor(line, frame)} ${isLineLit(frame, line)} ${line.edge?.mark}`;
+  for (const lines of alike(visible, look)) {
+    const { mark } = lines[0].edge ?? {};
     context.globalAlpha = frame.lineAlpha * (isLineLit(frame, lines[0]) ? 1 : DIMMED);
-    context.strokeStyle = css(lineColor(lines[0], theme));
+    context.strokeStyle = css(lineColor(lines[0], frame));
+    context.lineWidth = wide * (mark ? 2 : 1);
+    context.setLineDash(mark === "removed" ? [4 * px, 4 * px] : []);
     strokeAll(context, lines);
     context.fillStyle = css(lines[0].color ?? theme.muted);
     if (camera.scale > 0.3) for (const line of lines) if (line.arrow) paintArrow(context, line);
   }
+  context.setLineDash([]);
   if (camera.scale >= 0.22) paintDashes(context, frame, visible);
+  context.globalAlpha = frame.lineAlpha;
+  if (camera.scale >= 0.4) for (const line of visible) paintOwner(context, frame, line);
   context.globalAlpha = 1;
+  if (!frame.wire) return;
+  context.beginPath();
+  trace(context, direct(...frame.wire));
+  draw(context, theme.accent, 2.5 * px);
+}
+
+/** A letter on a line that isn't the pipeline's own. */
+function paintOwner(context: CanvasRenderingContext2D, frame: Frame, line: SceneLine): void {
+  const owner = line.edge?.owner;
+  if (!owner || owner === "pipeline" || !line.arrow) return;
+  const { theme, camera } = frame;
+  const px = 1 / camera.scale;
+  const end = line.points.at(-1);
+  if (!end) return;
+  // Beside the arrow: at the other end a rate may stand.
+  const [x, y] = [end.x - 22, end.y];
+  circle(context, x, y, 7 * px);
+  fill(context, theme.card);
+  draw(context, theme.accent, 1.5 * px);
+  pen(context, theme.text, fontOf(theme.font)(9 * px, 600), "center");
+  context.fillText(OWNERS[owner].letter, x, y + 0.5 * px);
 }
 
 function paintDashes(context: CanvasRenderingContext2D, frame: Frame, lines: SceneLine[]): void {
-  const { scene, theme, camera } = frame;
+  const { theme, camera } = frame;
   const px = 1 / camera.scale;
   const speedOf = (line: SceneLine): number =>
-    Math.round(dashSpeed(rateOf(scene.graph, frame.rates, line.stretch.topic) ?? 0));
+    Math.round(dashSpeed(frame.rates.rate(line.stretch.topic) ?? 0));
   const live = lines.filter((line) => speedOf(line) > 0);
   const look = (line: SceneLine): string =>
-    `${line.color} ${isLineLit(frame, line)} ${speedOf(line)}`;
+    `${lineColor(line, frame)} ${isLineLit(frame, line)} ${speedOf(line)}`;
   context.lineCap = "round";
   context.lineWidth = Math.max(1.8, 2.2 * camera.scale) * px;
   context.setLineDash([5 * px, 11 * px]);
   for (const group of alike(live, look)) {
     context.globalAlpha = frame.lineAlpha * (isLineLit(frame, group[0]) ? 1 : DIMMED);
-    context.strokeStyle = css(group[0].color ?? theme.accent);
+    const { danger, warning } = theme;
+    const color = lineColor(group[0], frame);
+    context.strokeStyle = css(
+      color === warning || color === danger ? color : (group[0].color ?? theme.accent),
+    );
     const offset = frame.moving ? frame.time * speedOf(group[0]) : 0;
     context.lineDashOffset = -(offset % 16) * px;
     strokeAll(context, group);
@@ -74,7 +124,9 @@ function strokeAll(context: CanvasRenderingContext2D, lines: SceneLine[]): void 
   context.stroke();
 }
 
-function lineColor(line: SceneLine, theme: Theme): Rgb {
+function lineColor(line: SceneLine, { theme, rates }: Frame): Rgb {
+  if (line.edge?.mark) return stateColor(line.edge.mark, theme);
+  if (isCrowded(rates.inflight(line.stretch.topic))) return theme.warning;
   return line.color ? mix(theme.line, line.color, 0.35) : theme.line;
 }
 
@@ -84,12 +136,9 @@ function paintGroup(context: CanvasRenderingContext2D, frame: Frame, one: SceneB
   const px = 1 / camera.scale;
   const tint = theme.dark ? 0.05 : 0.035;
   outline(context, rect, RADIUS + 4);
-  context.fillStyle = css(theme.text, tint);
-  context.fill();
+  fill(context, theme.text, tint);
   const isSelected = frame.selected === box.id;
-  context.lineWidth = (isSelected ? 2 : 1) * px;
-  context.strokeStyle = css(isSelected ? theme.accent : theme.border);
-  context.stroke();
+  draw(context, isSelected ? theme.accent : theme.border, (isSelected ? 2 : 1) * px);
 }
 
 function trace(context: CanvasRenderingContext2D, points: Point[]): void {
