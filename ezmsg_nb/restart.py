@@ -101,6 +101,7 @@ class EditedSettings:
 class RestartPlan:
     """A graph that is ready to be started in another's place: packed, with edits to keep."""
 
+    old_host: GraphHost
     spec: GraphSpec
     definition: GraphDefinition | None
     edited: EditedSettings
@@ -123,11 +124,11 @@ class RestartPlan:
         spec = replace(host.spec, address=(address.host, address.port))
         if definition is not None:
             spec = replace(spec, factory="", graph=definition.pack())
-        return cls(spec, definition, EditedSettings.of(settings))
+        return cls(host, spec, definition, EditedSettings.of(settings))
 
     def start(self, loop: BackgroundLoop, timeout: float) -> tuple[GraphHost, GraphFollower]:
         """Start the new graph, and follow it. The old one must have ended."""
-        host = GraphHost.start(self.spec, timeout_s=timeout)
+        host = self.old_host.successor(self.spec, self.definition, timeout)
         try:
             return host, open_follower(loop, host.address, OPEN_TIMEOUT_S)
         except BaseException:

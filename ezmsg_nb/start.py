@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from ezmsg.core import Component
 
-from kernel_runtime.address import AddressLike, parse_address
+from kernel_runtime.address import Address, AddressLike, parse_address
 from kernel_runtime.errors import GraphError, HostStartError
 from kernel_runtime.host import GraphHost, GraphSpec, StartMethod, demo_spec
 from kernel_runtime.host.definition import Connections, GraphDefinition
@@ -14,7 +15,9 @@ from kernel_runtime.host.definition import Connections, GraphDefinition
 from .live_graph import LiveGraph, attach
 
 
-def connect(address: AddressLike = None, timeout: float = 5.0) -> LiveGraph:
+def connect(
+    address: AddressLike = None, timeout: float = 5.0, *, use_classes: bool = False
+) -> LiveGraph:
     """Attach to the GraphServer of a graph that runs already.
 
     Parameters
@@ -24,6 +27,10 @@ def connect(address: AddressLike = None, timeout: float = 5.0) -> LiveGraph:
         where that is unset, ezmsg's default ``127.0.0.1:25978``.
     timeout
         Seconds that it may take.
+    use_classes
+        Import the units' settings classes into this kernel. They tell the exact types of
+        fields, and several fields of a unit become one published value. It runs the code of
+        the packages that they are in.
 
     Raises
     ------
@@ -32,7 +39,7 @@ def connect(address: AddressLike = None, timeout: float = 5.0) -> LiveGraph:
     GraphServerUnavailableError, RequestTimeoutError
         Nothing answers there, or not in time.
     """
-    return attach(address, timeout)
+    return attach(address, timeout, use_classes=use_classes)
 
 
 def demo(*, timeout: float = 30.0) -> LiveGraph:
@@ -60,6 +67,7 @@ def run(
     force_single_process: bool = False,
     graph_address: AddressLike = None,
     start_method: StartMethod | None = None,
+    cluster: Any = None,
     timeout: float = 30.0,
     **units: Component,
 ) -> LiveGraph:
@@ -83,9 +91,18 @@ def run(
         Run all units in one process.
     graph_address
         Where the graph's own GraphServer shall listen; a free port of this machine by default.
+        At an address that other machines reach, units that are started there, with
+        ``ezmsg.core.run(..., graph_address=...)``, are in the same graph; the publishers of
+        this one then listen at that address too. There is no authentication: have a network
+        of your own.
     start_method
         How ``multiprocessing`` starts the processes: "fork", "spawn" or "forkserver"; the
         platform's way by default.
+    cluster
+        A ``dask.distributed.Client``: each process group is started on one of its workers,
+        in turn, and joins the GraphServer that runs beside this kernel. A worker that is lost
+        is told of, as a process that died. Needs the extra ``ezmsg-nb[cluster]``, on the
+        workers as well.
     timeout
         Seconds that the start may take.
 
@@ -119,16 +136,48 @@ def run(
         force_single_process=force_single_process,
     )
     address = None if graph_address is None else parse_address(graph_address)
+    if cluster is not None:
+        return _attach_to(
+            _start_on(cluster, definition, address, start_method, timeout), definition
+        )
     spec = GraphSpec(
         graph=definition.pack(),
         address=None if address is None else (address.host, address.port),
         start_method=start_method,
+        publish_on=None if address is None or address.is_loopback else address.host,
     )
     return _start(spec, definition, timeout)
 
 
 def _start(spec: GraphSpec, definition: GraphDefinition | None, timeout: float) -> LiveGraph:
-    host = GraphHost.start(spec, timeout_s=timeout)
+    return _attach_to(GraphHost.start(spec, timeout_s=timeout), definition)
+
+
+def _start_on(
+    cluster: Any,
+    definition: GraphDefinition,
+    address: Address | None,
+    start_method: StartMethod | None,
+    timeout: float,
+) -> GraphHost:
+    if not all(hasattr(cluster, name) for name in ("submit", "scheduler_info", "subscribe_topic")):
+        raise TypeError(
+            f"cluster takes a dask.distributed.Client, which the extra ezmsg-nb[cluster] installs, "
+            f"not a {type(cluster).__name__}."
+        )
+    # Only now: it needs the extra.
+    from kernel_runtime.host.cluster import ClusterHost
+
+    return ClusterHost.start_on(
+        cluster,
+        definition,
+        address=None if address is None else (address.host, address.port),
+        start_method=start_method,
+        timeout_s=timeout,
+    )
+
+
+def _attach_to(host: GraphHost, definition: GraphDefinition | None) -> LiveGraph:
     try:
         return attach(host.address, host=host, definition=definition)
     except GraphError as error:

@@ -27,6 +27,7 @@ SEGMENT_PREFIXES = ("psm_", "wnsm_")
 # Threads that live as long as the interpreter by design.
 PERMANENT_THREADS = (
     "MainThread",
+    "Dask-Offload",
     "ezmsg-nb-loop",
     "IPythonHistorySavingThread",
     "pytest_timeout",

@@ -97,6 +97,55 @@ class GraphDefinition:
         )
         return replace(self, components={**self.components, **changed})
 
+    def parts(self) -> list[GraphDefinition]:
+        """The process groups, each as a graph of its own that joins the others.
+
+        A component (at the top) that has a process of its own makes a part; all others are
+        one together. A connection belongs to the part that publishes.
+        """
+        own = [
+            name
+            for name in self.components
+            if self._address_of(name) in (self.process_components or ())
+        ]
+        rest = [name for name in self.components if name not in own]
+        groups = [*([rest] if rest else []), *([name] for name in own)]
+        owner = {name: at for at, names in enumerate(groups) for name in names}
+        parts = []
+        for at, names in enumerate(groups):
+            addresses = [self._address_of(name) for name in names]
+            parts.append(
+                replace(
+                    self,
+                    components={name: self.components[name] for name in names},
+                    connections=tuple(
+                        (start, end)
+                        for start, end in self.connections
+                        if owner.get(self._top_of(start), 0) == at
+                    ),
+                    process_components=tuple(
+                        one
+                        for one in self.process_components or ()
+                        if one not in addresses
+                        and any(one.startswith(f"{address}/") for address in addresses)
+                    ),
+                )
+            )
+        return parts
+
+    def unit_addresses(self) -> tuple[str, ...]:
+        """Addresses of all units."""
+        located = _locate(self.components, self.root_name)
+        return tuple(address for address, one in located.items() if isinstance(one, Unit))
+
+    def _address_of(self, name: str) -> str:
+        return "/".join(filter(None, (self.root_name, name)))
+
+    def _top_of(self, topic: str) -> str:
+        """Name of the component at the top that a topic belongs to, if to any."""
+        prefix = f"{self.root_name}/" if self.root_name else ""
+        return topic.removeprefix(prefix).partition("/")[0]
+
     def pack(self) -> PackedGraph:
         """As bytes for a host; errors as `kernel_runtime.host.packing.pack_graph`."""
         components = {name: _renewed(name, one) for name, one in self.components.items()}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from ezmsg.core import Component
+from ezmsg.core.stream import OutputStream
 
 from .main_module import stand_in_main
 from .packing import PackedGraph
@@ -58,6 +61,15 @@ def unpack_graph(graph: PackedGraph) -> dict[str, Any]:
     stand_in_main(graph.definitions)
     arguments: dict[str, Any] = pickle.loads(graph.arguments)
     return arguments
+
+
+def publish_on(components: Mapping[str, Component], host: str) -> None:
+    """Have all publishers listen on an address, but for those that have one of their own."""
+    for component in components.values():
+        for stream in component.streams.values():
+            if isinstance(stream, OutputStream) and stream.host is None:
+                stream.host = host
+        publish_on(component.components, host)
 
 
 def find_cycle(connections: Iterable[tuple[str, str]]) -> list[str]:

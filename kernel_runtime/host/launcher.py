@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from kernel_runtime.errors import HostStartError
 
+from .definition import GraphDefinition
 from .host_process import HostProcess
 from .spec import GraphSpec, LogRecord, ProcessExit, UnitProcess
 
@@ -142,6 +143,12 @@ class GraphHost:
         for ended in past:
             _call_in_thread(callback, ended)
 
+    def successor(
+        self, spec: GraphSpec, definition: GraphDefinition | None, timeout_s: float
+    ) -> GraphHost:
+        """Start another graph where this one ran; errors as `start`."""
+        return GraphHost.start(spec, timeout_s=timeout_s)
+
     def stop(self, timeout_s: float = 10.0) -> None:
         """Stop the graph and end the host; nothing of it is left on return.
 
@@ -172,6 +179,8 @@ class GraphHost:
                 "packed_bytes": [len(part) for part in packed],
                 "address": self.spec.address,
                 "start_method": self.spec.start_method,
+                "joins": self.spec.joins,
+                "publish_on": self.spec.publish_on,
                 "sys_path": [path or os.getcwd() for path in sys.path],
             },
             timeout_s,

@@ -31,9 +31,11 @@ from .graph_factory import (
     GraphFactoryError,
     build_graph,
     find_cycle,
+    publish_on,
     unpack_graph,
 )
 from .host_process import restore_environment
+from .joined_server import JoinedServer
 from .logs import LogDrain, LogSource
 from .packing import PackedGraph
 from .server_choice import create_graph_server
@@ -60,6 +62,7 @@ class HostService:
         self._kernel_pid = 0
         self._supervisor: Supervisor | None = None
         self._server: GraphServer | None = None
+        self._joined: JoinedServer | None = None
         self._ending = threading.Lock()
         self._started = False
         self._sigterm = False
@@ -101,14 +104,19 @@ class HostService:
             multiprocessing.set_start_method(command["start_method"], force=True)
         sys.path[:] = command["sys_path"]
         factory = command["factory"]
-        if packed is None:
+        arguments: dict[str, Any] = {}
+        if factory:
             self._phase(f"building the graph with {factory}")
             arguments = build_graph(factory)
-        else:
+        elif packed is not None:
             self._phase("unpacking the graph")
             arguments = unpack_graph(packed)
-        self._phase("starting the GraphServer")
-        address = self._start_server(command["address"])
+        if command["publish_on"] is not None:
+            publish_on(arguments["components"], command["publish_on"])
+        address = self._join_server(command) if command["joins"] else self._start_server(command)
+        if not arguments:
+            self._serve(address)
+            return
         self._phase("starting unit processes")
         runner = GraphRunner(
             **arguments,
@@ -129,12 +137,33 @@ class HostService:
             address=f"{address[0]}:{address[1]}",
             processes=[[process.pid, process.name, process.units] for process in processes],
         )
-        while not supervisor.stop_requested.wait(_SIGNAL_CHECK_S):
-            # A signal that another thread got is handled when this one next runs.
-            pass
+        self._wait_for_stop()
         runner.stop()
 
-    def _start_server(self, address: list[Any] | None) -> tuple[str, int]:
+    def _serve(self, address: tuple[str, int]) -> None:
+        """Have the GraphServer alone, for parts that join it from elsewhere."""
+        self._started = True
+        self._sender.send("started", address=f"{address[0]}:{address[1]}", processes=[])
+        self._wait_for_stop()
+
+    def _wait_for_stop(self) -> None:
+        assert self._supervisor is not None
+        while not self._supervisor.stop_requested.wait(_SIGNAL_CHECK_S):
+            # A signal that another thread got is handled when this one next runs.
+            pass
+
+    def _join_server(self, command: Mapping[str, Any]) -> tuple[str, int]:
+        host, port = command["address"]
+        self._phase(f"joining the GraphServer at {host}:{port}")
+        self._joined = JoinedServer((host, port))
+        if not self._joined.answers():
+            raise GraphServerStartError(f"no GraphServer answers at {host}:{port}")
+        os.environ["EZMSG_GRAPHSERVER_ADDR"] = f"{host}:{port}"
+        return host, port
+
+    def _start_server(self, command: Mapping[str, Any]) -> tuple[str, int]:
+        self._phase("starting the GraphServer")
+        address = command["address"]
         host, port = ("127.0.0.1", 0) if address is None else address
         server = create_graph_server()
         try:
@@ -177,6 +206,8 @@ class HostService:
             return "the kernel is gone"
         if self._server is not None and not self._server.is_alive():
             return "the GraphServer was shut down by a client"
+        if self._joined is not None and self._joined.is_gone():
+            return "the GraphServer that it had joined is gone"
         return None
 
     def _on_sigterm(self, _signal: int, _frame: object) -> None:

@@ -29,12 +29,21 @@ class GraphSpec:
     start_method
         How unit processes are started (``multiprocessing``); the platform's default
         where None.
+    joins
+        Whether the GraphServer at `address` runs already, and the graph is a part of what
+        meets there. Else the host starts one. Without `factory` and `graph` it does nothing
+        more.
+    publish_on
+        Address that the units' publishers listen on, where others than this machine shall
+        reach them; loopback where None.
     """
 
     factory: str = ""
     graph: PackedGraph | None = None
     address: tuple[str, int] | None = None
     start_method: StartMethod | None = None
+    joins: bool = False
+    publish_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

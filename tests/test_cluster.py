@@ -1,0 +1,113 @@
+"""Process groups of a graph on the workers of a dask.distributed cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from cluster_graphs import Broken, chain
+from real_graphs import wait_for
+
+import ezmsg_nb as ezn
+from kernel_runtime.errors import HostStartError
+from kernel_runtime.host.cluster import ClusterHost
+
+distributed = pytest.importorskip("distributed")
+
+TESTS = Path(__file__).resolve().parent
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Any]:
+    """A client of a cluster with three workers on this machine, each a process."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(TESTS), before)))
+    try:
+        with (
+            distributed.LocalCluster(
+                n_workers=3,
+                threads_per_worker=1,
+                dashboard_address=None,
+                local_directory=str(tmp_path),
+                silence_logs="CRITICAL",
+            ) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client
+    finally:
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
+def host_of(graph: ezn.LiveGraph) -> ClusterHost:
+    host = graph._host
+    assert isinstance(host, ClusterHost)
+    return host
+
+
+def fail_to_start(client: Any) -> None:
+    broken = Broken()
+    with pytest.raises(HostStartError) as raised:
+        ezn.run(BROKEN=broken, cluster=client)
+    assert raised.value.unit == "BROKEN"
+    assert "part of BROKEN on worker tcp://127.0.0.1:" in str(raised.value)
+    assert "no amplifier at this worker" in str(raised.value)
+
+
+def test_a_graph_on_workers_from_its_start_to_the_loss_of_one(client: Any) -> None:
+    fail_to_start(client)
+    with ezn.run(**chain(), cluster=client) as graph:
+        use_and_restart(graph, client)
+        lose_a_worker(graph, client)
+
+
+def use_and_restart(graph: ezn.LiveGraph, client: Any) -> None:
+    workers = host_of(graph).workers
+    assert set(workers) == {"SOURCE", "GAIN", "SINK"}
+    assert len(set(workers.values())) == 3
+    pids = client.run(os.getpid)
+    units = graph.units()
+    for unit, worker in workers.items():
+        assert pids[worker] in [one.pid for one in psutil.Process(units.pid[unit]).parents()]
+    edges = graph.edges()
+    connected = set(zip(edges.from_topic, edges.to_topic, strict=True))
+    assert connected == {("SOURCE/OUTPUT", "GAIN/INPUT"), ("GAIN/OUTPUT", "SINK/INPUT")}
+    with graph.tap("GAIN/OUTPUT") as tap:
+        first, second = tap.collect(2, timeout=20.0)
+        assert second - first == 2.0
+        graph.settings["GAIN"]["gain"] = 3.0
+        first, second = tap.collect(2, timeout=20.0)
+        assert second - first == 3.0
+    wait_for(lambda: not graph.logs("GAIN").empty, "its log")
+    assert "gain is 2.0" in graph.logs("GAIN").text.tolist()
+    # A worker has time for others meanwhile.
+    assert client.submit(sum, [1, 2], workers=[workers["SINK"]]).result(timeout=10) == 3
+    remembered = [psutil.Process(pid) for pid in units.pid]
+    graph.restart()
+    assert graph.settings["GAIN"]["gain"] == 3.0
+    assert set(graph.units().index) == {"SOURCE", "GAIN", "SINK"}
+    assert not any(one.is_running() for one in remembered)
+
+
+def lose_a_worker(graph: ezn.LiveGraph, client: Any) -> None:
+    worker = host_of(graph).workers["GAIN"]
+    pid = client.run(os.getpid, workers=[worker])[worker]
+    unit = psutil.Process(graph.units().pid["GAIN"])
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: any("GAIN" in one for one in graph.warnings), "the loss to be told", 20.0)
+    (warning,) = [one for one in graph.warnings if "GAIN" in one]
+    assert f"its worker {worker} was lost" in warning
+    wait_for(lambda: not unit.is_running(), "the unit to end with its worker")
+    with graph.tap("SOURCE/OUTPUT") as tap:
+        assert len(tap.collect(5, timeout=20.0)) == 5
+
+
+def test_what_is_no_cluster_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"dask.distributed.Client.*ezmsg-nb\[cluster\].*not a str"):
+        ezn.run(**chain(), cluster="tcp://127.0.0.1:8786")
