@@ -1,6 +1,7 @@
 import type { WidgetModel } from "../shared/anywidget";
 import type { Encoded } from "./encoded";
 import type { Answer, FormData, FormState, FromKernel, Status, Tools } from "./protocol";
+import { withFields } from "./saved";
 
 /** After this long without an answer the kernel counts as busy. */
 export const BUSY_AFTER_MS = 1_500;
@@ -117,6 +118,7 @@ export class FormClient {
           break;
         }
         this.seq = message.seq;
+        this.model.set("_form", withFields(this.model.get("_form"), message.units));
         for (const [unit, statuses] of Object.entries(message.units)) {
           this.listener.fields(unit, statuses);
         }
