@@ -1,6 +1,7 @@
 """One client of ezmsg's own: ``graph_server_peer.py HOST:PORT ROLE NAME READY_FILE``.
 
-See `raw_clients.peer`. A process writes what it is asked to do into the file, a line each.
+See `raw_clients.peer`. A process writes what it is asked to do into the file, a line each. A
+subscriber is one for each topic that its name lists.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ async def main(where: str, role: str, name: str, ready: str) -> None:
     elif role == "publisher":
         client = await Publisher.create(name, address, buf_size=1024)
     else:
-        client = await Subscriber.create(name, address)
+        for topic in name.split(","):
+            client = await Subscriber.create(topic, address)
     Path(ready).touch()
     await asyncio.Event().wait()
     del client

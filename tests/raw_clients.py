@@ -149,7 +149,8 @@ def serves_others(address: str, within_s: float) -> bool:
 def peer(address: str, role: str, name: str, ready: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A client of ezmsg's own in a process of its own, to be stopped and continued.
 
-    ``process`` owns a unit of that name, ``publisher`` and ``subscriber`` have a topic.
+    ``process`` owns a unit of that name, ``publisher`` has a topic, ``subscriber`` a topic or
+    several with commas between.
     """
     command = [sys.executable, str(PEER_SCRIPT), address, role, name, str(ready)]
     with subprocess.Popen(command) as process:

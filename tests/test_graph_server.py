@@ -24,8 +24,9 @@ from ezmsg.core.netprotocol import Command, encode_str
 from raw_clients import RawClient, RawProcess, RawSession, payload, peer, serves_others
 from real_graphs import GraphServerProcess, OurServerProcess, wait_for
 
-SOON_S = 0.7
-"""Far above what an answer takes on a busy machine, far below how long a wedge lasts."""
+SOON_S = 2.0
+"""What a wedge outlasts, and an answer on a machine with ten times the work for its cores does
+not: 0.9 s was seen. How long others wait indeed, ``benchmarks.server`` measures."""
 
 
 @pytest.fixture(
@@ -49,7 +50,10 @@ def either(
 @pytest.fixture(scope="module")
 def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServerProcess]:
     """Our server, for what may wedge ezmsg's for good: its locks outlive the cause at times."""
-    server = OurServerProcess(tmp_path_factory.mktemp("steady"))
+    with pytest.MonkeyPatch.context() as patch:
+        # What waits for a subscriber under the lock waits longer than any test does.
+        patch.setenv("EZMSG_SUBSCRIBER_UPDATE_TIMEOUT_SEC", "60")
+        server = OurServerProcess(tmp_path_factory.mktemp("steady"))
     try:
         with RawClient(server.address, Command.SHM_CREATE.value) as client:
             client.send(*(number.to_bytes(8, "little") for number in (1, 64)))
@@ -65,7 +69,7 @@ def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OurServerP
     for name, value in {
         "COMMAND_S": 0.4,
         "FIRST_COMMAND_S": 0.6,
-        "STALLED_STREAM_S": 1.0,
+        "STALLED_STREAM_S": 3.0,
         "STALLED_CLIENT_S": 1.5,
         "ROUTE_QUEUE_BYTES": 1 << 20,
     }.items():
@@ -95,7 +99,7 @@ def is_ours(server: GraphServerProcess) -> bool:
 )
 def test_a_half_sent_command(either: GraphServerProcess, half: bytes) -> None:
     with RawClient(either.address, half), RawSession(either.address, SOON_S) as session:
-        end = time.monotonic() + 2 * SOON_S
+        end = time.monotonic() + (0.7 if is_ours(either) else 10.0)
         try:
             # The lock is taken when the bytes have come, a little after they were sent.
             while time.monotonic() < end:
@@ -149,9 +153,7 @@ def test_a_stopped_subscriber(steady: OurServerProcess, tmp_path: Path) -> None:
             publisher.text()
             publisher.send(encode_str("127.0.0.1:9"))
             time.sleep(0.1)
-            began = time.monotonic()
-            assert serves_others(steady.address, 5.0)
-            assert time.monotonic() - began < SOON_S
+            assert serves_others(steady.address, SOON_S)
             assert publisher.exactly(1) == Command.COMPLETE.value
 
 
@@ -216,9 +218,7 @@ def test_a_process_that_does_not_read_is_bounded(ours: OurServerProcess) -> None
         assert "won't be" in answer.error
         answer = editor.ask_process("U/DEAF", "LARGE", b"x" * 3_000_000, 0.05)
         assert answer.error_code is ProcessControlErrorCode.ROUTE_WRITE_FAILED
-        began = time.monotonic()
         assert serves_others(ours.address, SOON_S)
-        assert time.monotonic() - began < SOON_S
         received = []
         deaf.socket.settimeout(0.5)
         with contextlib.suppress(TimeoutError):
@@ -244,12 +244,12 @@ def test_a_requester_that_goes_leaves_nothing(ours: OurServerProcess) -> None:
 
 def test_slow_readers_of_events(ours: OurServerProcess) -> None:
     command = Command.SESSION_TOPOLOGY_SUBSCRIBE.value + encode_str("0")
-    topic = "T" * 20_000
+    topic = "T" * 50_000
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(RawClient(ours.address, command)) for _ in range(50)]
         session = stack.enter_context(RawSession(ours.address))
         slowest_s = 0.0
-        for number in range(500):
+        for number in range(200):
             began = time.monotonic()
             session.connect("A", f"{topic}{number}")
             session.connect("A", f"{topic}{number}", add=False)
@@ -258,15 +258,15 @@ def test_slow_readers_of_events(ours: OurServerProcess) -> None:
         reading = slow.pop()
         reading.welcome()
         seen: list[int] = []
-        while not seen or seen[-1] < 1000:
+        while not seen or seen[-1] < 400:
             seen.append(pickle.loads(reading.frame()).seq)
         assert seen == sorted(seen)
         # What it missed shows in the numbers; the newest that are kept are all there.
-        assert len(seen) < 1000
-        assert seen[-200:] == list(range(801, 1001))
-        wait_for(lambda: "reads nothing" in ours.output, "the others to be disconnected", 5.0)
+        assert len(seen) < 400
+        assert seen[-200:] == list(range(201, 401))
+        wait_for(lambda: "reads nothing" in ours.output, "the others to be disconnected", 20.0)
         for client in slow:
-            assert client.ended(6.0)
+            assert client.ended(10.0)
     assert "too slow" in ours.output
 
 
@@ -369,13 +369,46 @@ def test_a_storm_of_connections(ours: OurServerProcess) -> None:
     assert "Traceback" not in ours.output
 
 
-def test_set_up_waits_once_for_a_stopped_subscriber(ours: OurServerProcess, tmp_path: Path) -> None:
-    with peer(ours.address, "subscriber", "STOPPED", tmp_path / "ready") as subscriber:
+@pytest.fixture
+def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OurServerProcess]:
+    """Our server, which waits for a subscriber longer than any test does."""
+    monkeypatch.setenv("EZMSG_SUBSCRIBER_UPDATE_TIMEOUT_SEC", "60")
+    server = OurServerProcess(tmp_path)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def test_set_up_does_not_wait_for_stopped_subscribers(
+    patient: OurServerProcess, tmp_path: Path
+) -> None:
+    topics = "STOPPED,STOPPED,OTHER,STOPPED"
+    with peer(patient.address, "subscriber", topics, tmp_path / "ready") as subscriber:
         subscriber.send_signal(signal.SIGSTOP)
-        took = []
-        with RawSession(ours.address) as session:
-            for number in range(5):
-                began = time.monotonic()
-                session.connect(f"FROM{number}", "STOPPED")
-                took.append(time.monotonic() - began)
-        assert max(took[1:]) < SOON_S < took[0]
+        with RawClient(patient.address, Command.PUBLISH.value, encode_str("FROM")) as publisher:
+            publisher.text()
+            publisher.send(encode_str("127.0.0.1:9"))
+            assert publisher.exactly(1) == Command.COMPLETE.value
+            with RawSession(patient.address, timeout_s=10.0) as session:
+                for topic in ("STOPPED", "OTHER"):
+                    assert session.connect("FROM", topic) == Command.COMPLETE.value
+                    assert session.connect("FROM", topic, add=False) == Command.COMPLETE.value
+    assert "Traceback" not in patient.output
+
+
+def test_set_up_waits_for_a_busy_subscriber(patient: OurServerProcess) -> None:
+    with (
+        RawClient(patient.address, Command.SUBSCRIBE.value, encode_str("BUSY")) as subscriber,
+        RawSession(patient.address, timeout_s=1.0) as session,
+    ):
+        subscriber.text()
+        assert (subscriber.exactly(1), subscriber.text()) == (Command.UPDATE.value, "")
+        subscriber.send(Command.COMPLETE.value)
+        assert subscriber.exactly(1) == Command.COMPLETE.value
+        session.send(Command.SESSION_CONNECT.value, encode_str("FROM"), encode_str("BUSY"))
+        assert (subscriber.exactly(1), subscriber.text()) == (Command.UPDATE.value, "")
+        with pytest.raises(TimeoutError):
+            session.exactly(1)
+        subscriber.send(Command.COMPLETE.value)
+        assert session.exactly(1) == Command.COMPLETE.value

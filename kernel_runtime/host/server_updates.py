@@ -11,7 +11,11 @@ from uuid import UUID
 from ezmsg.core import graphserver
 from ezmsg.core.netprotocol import Command, SubscriberInfo, encode_str
 
+from .stopped_clients import addresses_of_stopped
+
 logger = logging.getLogger("ezmsg")
+
+_LOOK_AFTER_S = 0.05
 
 
 class _Told:
@@ -23,9 +27,17 @@ class _Told:
         self.under_way: set[UUID] | None = None
         self.registering: list[UUID] = []
         self.silent = False
+        self.stopped = False
         self.waiting: list[asyncio.Future[None]] = []
         self.waiting_for_next: list[asyncio.Future[None]] = []
         self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Its end of the connection, where that is on this machine."""
+        peer = self.client.writer.get_extra_info("peername")
+        own = self.client.writer.get_extra_info("sockname")
+        return (peer[0], peer[1]) if peer and own and peer[0] == own[0] else None
 
 
 class UpdateNotifier:
@@ -34,7 +46,8 @@ class UpdateNotifier:
     Two subscribers in one process that register a new publisher at the same time make two
     channels to it, and lose one: so nobody is told of a publisher while another registers
     it. A subscriber that does not acknowledge in time holds nobody up any longer; it is told
-    what has changed when it has acknowledged.
+    what has changed when it has acknowledged. One that is busy gets that time, one whose
+    process is found to be stopped does not.
 
     Parameters
     ----------
@@ -47,6 +60,7 @@ class UpdateNotifier:
         self._subscribers: dict[UUID, _Told] = {}
         self._to_tell: dict[UUID, _Told] = {}
         self._registering: set[UUID] = set()
+        self._look: asyncio.Future[frozenset[tuple[str, int]]] | None = None
 
     def add(self, client: SubscriberInfo) -> None:
         self._subscribers[client.id] = _Told(client)
@@ -84,7 +98,8 @@ class UpdateNotifier:
         told = self._subscribers.get(client_id)
         if told is None or told.under_way is None:
             return
-        told.known, told.under_way, told.silent = told.under_way, None, False
+        told.known, told.under_way = told.under_way, None
+        told.silent = told.stopped = False
         self._release(told, only_sent=True)
         self._tell_whoever_can_be()
 
@@ -110,13 +125,40 @@ class UpdateNotifier:
         told.under_way = set(publishers)
         told.registering = new
         self._registering.update(new)
-        told.timer = asyncio.get_running_loop().call_later(
-            graphserver.SUBSCRIBER_UPDATE_TIMEOUT_SEC, self._fell_silent, told
-        )
         text = ",".join(str(one) for one in publishers)
         writer.write(Command.UPDATE.value + encode_str(text))
+        if told.stopped:
+            self._give_up(told)
+            return
+        loop = asyncio.get_running_loop()
+        timeout_s = graphserver.SUBSCRIBER_UPDATE_TIMEOUT_SEC
+        told.timer = loop.call_later(
+            min(_LOOK_AFTER_S, timeout_s), self._is_slow, told, loop.time() + timeout_s
+        )
+
+    def _is_slow(self, told: _Told, deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        told.timer = loop.call_at(deadline, self._fell_silent, told)
+        if self._look is None and told.address is not None:
+            self._look = loop.run_in_executor(None, addresses_of_stopped)
+            self._look.add_done_callback(self._looked)
+
+    def _looked(self, look: asyncio.Future[frozenset[tuple[str, int]]]) -> None:
+        self._look = None
+        if look.cancelled() or look.exception() is not None:
+            return
+        stopped = [told for told in self._subscribers.values() if told.address in look.result()]
+        for told in stopped:
+            told.stopped = told.under_way is not None or told.client.id in self._to_tell
+        for told in stopped:
+            if told.timer is not None:
+                self._fell_silent(told)
 
     def _fell_silent(self, told: _Told) -> None:
+        self._give_up(told)
+        self._tell_whoever_can_be()
+
+    def _give_up(self, told: _Told) -> None:
         told.silent = True
         logger.warning(
             "Subscriber %s of %s does not take up a change of its publishers; it will when it "
@@ -125,7 +167,6 @@ class UpdateNotifier:
             told.client.topic,
         )
         self._release(told)
-        self._tell_whoever_can_be()
 
     def _release(self, told: _Told, *, only_sent: bool = False) -> None:
         """Let go on whoever waits for a subscriber, or for what it registers."""
