@@ -88,7 +88,6 @@ class KernelGraphContext(SettingsRequests, Lifetime):
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._close_endpoints()
-        self._processes.close()
         self.shut()
 
     def subscribe_settings_events(

@@ -140,6 +140,14 @@ class ProcessLink:
         return connection
 
     async def _supervise(self, connection: Connection) -> None:
+        try:
+            await self._keep_registered(connection)
+        finally:
+            # A loop that ends cancels us: nobody can close what is still open after that.
+            if self._connection is not None:
+                self._connection.abort()
+
+    async def _keep_registered(self, connection: Connection) -> None:
         while True:
             with contextlib.suppress(GraphError):
                 await self._serve(connection)

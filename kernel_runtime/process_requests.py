@@ -44,6 +44,10 @@ class ProcessRequests(GraphSession):
         )
         self._learned: bytes | None = None
 
+    def _let_go(self) -> None:
+        self._processes.close()
+        super()._let_go()
+
     @on_owning_loop
     async def snapshot(self) -> GraphSnapshot:
         """Edges, owners, sessions with metadata, and processes, as they are now."""

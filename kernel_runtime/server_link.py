@@ -91,6 +91,9 @@ class ServerLink:
         """End the session at once; the server drops what it owned. Idempotent."""
         if self._supervisor is not None:
             self._supervisor.cancel()
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._session.close()
         self._set_status("closed")
 
@@ -170,6 +173,13 @@ class ServerLink:
         return await self.open_connection()
 
     async def _supervise(self) -> None:
+        try:
+            await self._keep_session()
+        finally:
+            # A loop that ends cancels us: nobody can close what is still open after that.
+            self._let_go()
+
+    async def _keep_session(self) -> None:
         """Notice the end or the silence of the main session; open a new one in its place."""
         pause_s = RECONNECT_FIRST_S
         while True:

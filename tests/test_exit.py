@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from real_graphs import GraphServerProcess, wait_for
 
+LOUD_PYTHON = (sys.executable, "-W", "error::ResourceWarning")
+"""Says of each socket that is still open at the end that it is."""
+
 # Everything open that can be: streams that wait, a process of the graph, a request under way.
 CLIENT = """
 import asyncio, os, sys
@@ -59,7 +62,7 @@ def test_the_end_is_quick_and_quiet(
     state: str, how: str, graph_server: GraphServerProcess, tmp_path: Path
 ) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", CLIENT, graph_server.address, how],
+        [*LOUD_PYTHON, "-c", CLIENT, graph_server.address, how],
         env=graph_server.slot.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -80,6 +83,37 @@ def test_the_end_is_quick_and_quiet(
     assert took_s < 5.0
     if state == "stopped":
         os.kill(graph_server.pid, signal.SIGCONT)
+
+
+LEFT_OPEN = """
+import asyncio, sys
+from kernel_runtime import KernelGraphContext, KernelProcess
+
+async def main():
+    context = KernelGraphContext(sys.argv[1])
+    await context.open()
+    process = KernelProcess(context, "CLIENT")
+    await process.open()
+    await context.process_ping("CLIENT")
+    stream = context.subscribe_topology_events()
+    await anext(stream)
+
+asyncio.run(main())
+"""
+
+
+def test_a_context_that_is_open_when_its_loop_ends_leaves_no_socket(
+    graph_server: GraphServerProcess,
+) -> None:
+    ran = subprocess.run(
+        [*LOUD_PYTHON, "-c", LEFT_OPEN, graph_server.address],
+        env=graph_server.slot.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_a_killed_client_leaves_nothing_in_the_graph(graph_server: GraphServerProcess) -> None:
