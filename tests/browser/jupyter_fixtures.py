@@ -1,4 +1,4 @@
-"""One Jupyter server and one Chromium for the tests of a module.
+"""A Jupyter server for the tests of a module, and a Chromium for each test.
 
 A test module asks for them with ``pytest_plugins = ["jupyter_fixtures"]``.
 """
@@ -12,14 +12,21 @@ from jupyter_lab import JupyterLab, chromium, jupyter_lab
 from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
+    # Not shared: Chromium starts helper processes when it likes, which would look left behind.
     with chromium() as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
-    """JupyterLab and Notebook 7, for notebooks of any name; end their kernels after a test."""
+def jupyter_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
     with jupyter_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
+
+
+@pytest.fixture
+def lab(jupyter_server: JupyterLab) -> Iterator[JupyterLab]:
+    """JupyterLab and Notebook 7, for notebooks of any name; no kernel outlives a test."""
+    yield jupyter_server
+    jupyter_server.shut_down_kernels()

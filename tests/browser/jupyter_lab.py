@@ -121,6 +121,10 @@ class JupyterLab:
         themes.mkdir(parents=True)
         chosen = {"theme": f"JupyterLab {theme.title()}"}
         (themes / "themes.jupyterlab-settings").write_text(json.dumps(chosen))
+        widgets = home / "settings" / "@jupyter-widgets" / "jupyterlab-manager"
+        widgets.mkdir(parents=True)
+        # What Settings > Save Widget State Automatically does.
+        (widgets / "plugin.jupyterlab-settings").write_text(json.dumps({"saveState": True}))
         return {
             **os.environ,
             **{name: str(folder) for name, folder in folders.items()},
@@ -281,6 +285,14 @@ class NotebookPage:
         prompt = cell.locator(".jp-InputPrompt")
         expect(prompt).to_have_text(re.compile(r"\d"), timeout=deadline_s * 1000)
         return "\n".join(cell.locator(".jp-OutputArea-output").all_inner_texts())
+
+    def save(self) -> None:
+        """File > Save Notebook, and wait until it is on disk."""
+        self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^File$")).click()
+        with self.page.expect_response(
+            lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url
+        ):
+            self.page.locator('.lm-Menu-item[data-command="docmanager:save"]').click()
 
     def use_theme(self, theme: Theme) -> None:
         """Settings > Theme > JupyterLab Light or Dark."""

@@ -34,7 +34,6 @@ def widgets(
             yield page
         finally:
             page.screenshot(f"widgets_{front_end}")
-            lab.shut_down_kernels()
 
 
 def test_all_widgets_work_and_nobody_is_kept_out(widgets: NotebookPage) -> None:
