@@ -26,7 +26,7 @@ const SILENT_MS = 9000;
 const COLUMNS: [ColumnName, string, string][] = [
   ["unit", "unit", "The unit that the endpoint belongs to"],
   ["topic", "topic", "Its topic, and what it is"],
-  ["rate", "messages/s", "Messages per second in the last half second"],
+  ["rate", "messages/s", "Messages per second in the last second"],
   ["total", "total", "Messages since the endpoint was made"],
   ["inflight", "in flight", "Buffers of the publisher that wait to be let go"],
   ["dropped", "dropped/s", "Messages per second that a leaky input let go"],
@@ -211,7 +211,8 @@ export class ProfileTable {
   #fillNames({ cells, element }: Line, { data }: Row): void {
     element.dataset.role = data.role;
     setText(cells.get("unit"), data.unit);
-    const words = data.role === "publisher" ? "sends" : `receives by ${data.channel || "?"}`;
+    const by = data.channel && data.channel !== "UNKNOWN" ? ` by ${data.channel}` : "";
+    const words = data.role === "publisher" ? "sends" : `receives${by}`;
     const topic = data.reason || `${data.topic.slice(data.topic.lastIndexOf("/") + 1)} ${words}`;
     setText(cells.get("topic"), topic);
     element.title = data.reason || `${data.topic}, process ${data.process}`;

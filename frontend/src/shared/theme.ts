@@ -99,20 +99,18 @@ export function applyTheme(element: HTMLElement, theme: Theme): void {
 
 /**
  * Calls back when the page's theme may have changed: JupyterLab names it on the body and loads
- * its style sheet a little later, so the colours are read again for a moment.
+ * its style sheet later, so the colours are read again for a while; at the beginning as well.
  */
 export function watchTheme(onChange: () => void): () => void {
   const timers = new Set<ReturnType<typeof setTimeout>>();
+  const readLater = (): void => {
+    for (const delay of [60, 300, 1000, 5000]) timers.add(setTimeout(onChange, delay));
+  };
   const changed = (): void => {
     onChange();
-    for (const delay of [60, 300, 1000]) {
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        onChange();
-      }, delay);
-      timers.add(timer);
-    }
+    readLater();
   };
+  readLater();
   const observer = new MutationObserver(changed);
   const attributeFilter = ["data-jp-theme-name", "data-jp-theme-light", "data-vscode-theme-id"];
   observer.observe(document.body, { attributes: true, attributeFilter });
