@@ -153,7 +153,7 @@ async def measure(*, quick: bool) -> dict[str, object]:
     longest: dict[str, dict[str, float]] = {}
     for kind in ("ours",) if quick else KINDS:
         waits_ms = longest_ms_by_fault(
-            kind, 0.6 if quick else 5.0, 2.0 if quick else 20.0, deadline_s=2.0
+            kind, 0.6 if quick else 3.0, 2.0 if quick else 20.0, 2.0, 1 if quick else 3
         )
         for fault, wait_ms in waits_ms.items():
             longest.setdefault(fault, {})[kind] = wait_ms

@@ -17,8 +17,10 @@ import pytest
 from ezmsg.core.graphmeta import (
     ProcessControlErrorCode,
     ProcessProfilingTraceBatch,
+    ProcessSettingsUpdate,
     ProfilingStreamControl,
     ProfilingTraceSample,
+    SettingsSnapshotValue,
 )
 from ezmsg.core.netprotocol import Command, encode_str
 from raw_clients import RawClient, RawProcess, RawSession, payload, peer, serves_others
@@ -174,6 +176,23 @@ def test_history_on_subscription(either: GraphServerProcess) -> None:
                     event = pickle.loads(stream.frame())
                     assert event.seq == seen + 1
                     seen = event.seq
+
+
+def test_settings_history_on_subscription(either: GraphServerProcess) -> None:
+    value = SettingsSnapshotValue(b"", {"gain": 1.0}, None, None)
+    with RawProcess(either.address, "U/EDITED") as process:
+        for _ in range(1500):
+            update = ProcessSettingsUpdate("U/EDITED", value, 0.0)
+            process.command(Command.PROCESS_SETTINGS_UPDATE, update)
+        with RawClient(
+            either.address, Command.SESSION_SETTINGS_SUBSCRIBE.value, encode_str("0")
+        ) as stream:
+            stream.welcome()
+            first = pickle.loads(stream.frame()).seq
+            assert (first == 1) == is_ours(either)
+            if is_ours(either):
+                seen = [pickle.loads(stream.frame()).seq for _ in range(1499)]
+                assert seen == list(range(2, 1501))
 
 
 def test_garbage_is_logged_once(either: GraphServerProcess) -> None:
