@@ -16,6 +16,7 @@ from .context import KernelGraphContext
 from .errors import GraphError
 from .ezmsg_compat import EZMSG_VERSION
 from .local_processes import is_alive, is_orphan
+from .lost_processes import LostProcess, lost_processes
 from .shared_memory import Segment, left_over_segments
 from .soundness import readable_components
 
@@ -111,6 +112,7 @@ class Report:
     processes: Sequence[ExaminedProcess] = ()
     sessions: Sequence[ExaminedSession] = ()
     segments: Sequence[Segment] = field(default_factory=tuple)
+    lost: Sequence[LostProcess] = ()
 
     @property
     def orphans(self) -> list[ExaminedProcess]:
@@ -121,6 +123,7 @@ class Report:
         return (
             not self.trouble
             and not self.segments
+            and not self.lost
             and all(process.is_well for process in self.processes)
             and not any(session.blocks for session in self.sessions)
         )
@@ -143,6 +146,7 @@ async def examine(address: AddressLike = None, *, timeout: float = 3.0) -> Repor
     """
     parsed = parse_address(address)
     segments = await asyncio.to_thread(left_over_segments)
+    lost = await asyncio.to_thread(lost_processes, parsed)
     context = KernelGraphContext(parsed, timeout=timeout)
     try:
         async with context:
@@ -153,7 +157,11 @@ async def examine(address: AddressLike = None, *, timeout: float = 3.0) -> Repor
             own = str(context.session_id)
     except GraphError as error:
         return Report(
-            str(parsed), error.message, server_version=context.server_version, segments=segments
+            str(parsed),
+            error.message,
+            server_version=context.server_version,
+            segments=segments,
+            lost=lost,
         )
     return Report(
         str(parsed),
@@ -162,6 +170,7 @@ async def examine(address: AddressLike = None, *, timeout: float = 3.0) -> Repor
         processes=processes,
         sessions=_sessions(snapshot, processes, own),
         segments=segments,
+        lost=lost,
     )
 
 

@@ -96,6 +96,27 @@ async def test_17_orphans_are_named_and_ended_on_request(
                 assert time.monotonic() < deadline
 
 
+async def test_processes_of_a_server_that_was_replaced_are_named(
+    running_graph: RunningGraph, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pids = sorted(running_graph.pids)
+    assert not (await examine(running_graph.address)).lost
+    await asyncio.to_thread(running_graph.server.kill)
+    alone = await examine(running_graph.address)
+    assert alone.trouble
+    assert [process.pid for process in alone.lost] == pids
+    await asyncio.to_thread(running_graph.server.restart)
+    report = await examine(running_graph.address)
+    assert not report.trouble
+    assert [process.pid for process in report.lost] == pids
+    assert not report.is_well
+    assert await asyncio.to_thread(main, ["doctor", running_graph.address]) == 1
+    said = capsys.readouterr().out
+    for pid in pids:
+        assert f"`kill {pid}`" in said
+    assert "pipeline_script.py" in said
+
+
 async def test_a_session_without_processes_is_named(graph_server: GraphServerProcess) -> None:
     async with KernelGraphContext(graph_server.address) as context:
         await context.connect("A", "B")

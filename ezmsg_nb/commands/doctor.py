@@ -70,6 +70,7 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"  ! {warning}"
         yield from _process_lines(report)
         yield from _session_lines(report)
+    yield from _lost_lines(report)
     yield from _segment_lines(report)
     if report.is_well:
         yield "All is well."
@@ -111,6 +112,14 @@ def _session_lines(report: Report) -> Iterator[str]:
             yield f"    run by {_whose(runner)} ({_names(runner.units)}), {state}"
         if session.advice:
             yield f"    {session.advice}"
+
+
+def _lost_lines(report: Report) -> Iterator[str]:
+    if report.lost:
+        yield f"! Processes whose GraphServer at {report.address} has ended: {len(report.lost)}"
+    for process in report.lost:
+        yield f"    pid {process.pid}: {process.command}"
+        yield f"        {process.advice}"
 
 
 def _holds(session: ExaminedSession) -> str:
