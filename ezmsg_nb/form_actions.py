@@ -17,6 +17,8 @@ class Outcome(Protocol):
     @property
     def state(self) -> Literal["reported", "applied"]: ...
     @property
+    def value(self) -> object: ...
+    @property
     def note(self) -> str: ...
 
 
@@ -28,8 +30,8 @@ class FormActions:
     ----------
     apply
         Sends checked values of several fields as one transaction.
-    is_whole
-        Whether the fields of a unit are one published value then.
+    why_not_whole
+        Why fields of a unit would not be one published value then, empty where they would.
     undo, redo
         Take the last edit of this kernel back, and make it again; the argument says whether
         also over somebody else's change.
@@ -43,7 +45,7 @@ class FormActions:
     """
 
     apply: Callable[[Changes], Mapping[str, Mapping[str, Outcome]]]
-    is_whole: bool
+    why_not_whole: Callable[[Changes], str]
     undo: Callable[[bool], object]
     redo: Callable[[bool], object]
     to_undo: Callable[[], str]

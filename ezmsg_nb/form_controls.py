@@ -9,10 +9,11 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from kernel_runtime.settings.arrays import read_array
+from kernel_runtime.settings.arrays import numpy_number, read_array
 from kernel_runtime.settings.encoding import encode
 from kernel_runtime.settings.kinds import Choice, Constraints, FieldType
 from kernel_runtime.settings.schema import FieldSpec
+from kernel_runtime.settings.standard_types import standard_text
 from kernel_runtime.settings.witness import is_repr, path_text
 from kernel_runtime.settings.wording import type_in_words
 
@@ -73,6 +74,8 @@ def control_of(
             return {"c": "text", "of": "text"}
         case "path" | "complex" | "bytes":
             return {"c": "text", "of": wanted.kind}
+        case "standard":
+            return {"c": "text", "of": "path"}
         case "literal" | "enum" | "choice":
             return _choice(wanted)
         case "tuple":
@@ -224,6 +227,15 @@ def shown_value(spec: FieldSpec, value: object) -> object:
             small = array.values is not None
             text = repr(array.values) if small else None
             return {"k": "array" if small else "object", "v": text, "text": str(array)}
+    standard = next((arg for arg in (spec.type, *spec.type.args) if arg.kind == "standard"), None)
+    if standard is not None:
+        text = standard_text(standard.name, value)
+        if text is not None:
+            return encode(text)
+    if isinstance(value, str) and kinds & {"int", "float", "bool"}:
+        number = numpy_number(value)
+        if number is not None:
+            return encode(number)
     if "path" in kinds and isinstance(value, str):
         return encode(path_text(value))
     if isinstance(value, str) and spec.type.kind != "str" and is_repr(value):

@@ -99,6 +99,8 @@ class FormField:
         self.spec: Final = spec
         self.state: EditState = "idle"
         self.error: str | None = None
+        # What there is to say of an edit that came through.
+        self.note = ""
         self.wanted: object = MISSING
         self.elsewhere: object = MISSING
         # What to send for an edit that waits to be applied with others.
@@ -210,6 +212,8 @@ class FormField:
             status["unknown"] = True
         if self.error is not None:
             status["e"] = self.error
+        if self.note:
+            status["n"] = self.note
         if self.modified:
             status["i"] = shown_value(self.spec, self.initial)
         if self.elsewhere is not MISSING:
@@ -287,7 +291,7 @@ class SectionState:
                 field = self.fields[spec.path] = FormField(self, spec)
                 old = before.get(spec.path)
                 if old is not None:
-                    field.state, field.error = old.state, old.error
+                    field.state, field.error, field.note = old.state, old.error, old.note
                     field.wanted, field.elsewhere = old.wanted, old.elsewhere
                     field.queued, field.in_flight = old.queued, old.in_flight
                     field.staged = old.staged
@@ -301,7 +305,7 @@ class SectionState:
     def send_off(self, field: FormField) -> None:
         """Note that what was asked is on its way."""
         field.staged = MISSING
-        field.state, field.error = "pending", None
+        field.state, field.error, field.note = "pending", None, ""
 
     def stage(self, field: FormField, wanted: object, wire: object, *, reason: str = "") -> None:
         """Note a value that waits to be applied with others, and why it was refused if it was."""
@@ -317,16 +321,19 @@ class SectionState:
         self.held = with_value_at(self.held, field.path, value)
         field.wanted = field.elsewhere = field.staged = MISSING
 
-    def settle(self, field: FormField, state: EditState, reason: str) -> None:
+    def settle(
+        self, field: FormField, state: EditState, reason: str, held: object = MISSING
+    ) -> None:
         """Bring an edit further; one that is known to have come replaces the reported value."""
         if field.queued:
             return
         field.state = state
         field.error = reason or "It failed, and no reason is known." if state == "failed" else None
+        field.note = reason if state in ("reported", "applied") else ""
         if field.wanted is MISSING or (state == "failed" and field.staged is not MISSING):
             return
         if state in ("reported", "applied") and field.elsewhere is MISSING:
-            self.take(field, field.wanted)
+            self.take(field, field.wanted if held is MISSING else held)
         elif state != "pending":
             # Failed, given up, or the unit reported something else: that is what it holds.
             field.wanted = field.elsewhere = field.staged = MISSING
@@ -347,5 +354,5 @@ class SectionState:
                 ours = same(now, field.wanted) or (field.queued and same(now, field.in_flight))
                 field.elsewhere = MISSING if ours else now
             else:
-                field.state, field.error = "idle", None
+                field.state, field.error, field.note = "idle", None, ""
         return changed

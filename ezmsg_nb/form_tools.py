@@ -81,7 +81,7 @@ class FormTools:
             "collect": self._collects,
             "staged": sum(map(len, waiting.values())),
             "units": list(waiting),
-            "whole": self.actions.is_whole,
+            "pieces": self.actions.why_not_whole(waiting),
             "applying": self._applying,
         }
 
@@ -184,7 +184,10 @@ class FormTools:
             self._each(
                 changes,
                 lambda section, path: section.settle(
-                    section.fields[path], outcomes[section.unit][path].state, ""
+                    section.fields[path],
+                    outcomes[section.unit][path].state,
+                    "",
+                    outcomes[section.unit][path].value,
                 ),
                 wanted,
             )

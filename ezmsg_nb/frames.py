@@ -279,7 +279,9 @@ def settings_history_frame(changes: Iterable[SettingsChange]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``time`` (``datetime64[ns, UTC]``, as the owner stamped it), ``unit``, ``field``,
-        ``old``, ``new`` (objects), ``source`` ("this kernel", "elsewhere", "initial").
+        ``old``, ``new`` (objects), ``source`` ("this kernel", "another
+        session", "another unit", "the unit itself", "not known which" of these, "initial"; see
+        `SettingsChange`).
     """
     found = list(changes)
     return pd.DataFrame(

@@ -27,9 +27,14 @@ def actions_of(settings: GraphSettings, timeout_s: float) -> FormActions:
     def as_python(changes: Changes | None, units: Collection[str]) -> str:
         return settings.as_python(units) if changes is None else changes_as_python(changes)
 
+    def why_not_whole(changes: Changes) -> str:
+        several = {unit: fields for unit, fields in changes.items() if len(fields) > 1}
+        why = (settings.why_not_whole(unit, fields) for unit, fields in several.items())
+        return next(filter(None, why), "")
+
     return FormActions(
         apply=lambda changes: settings.send_all(changes, timeout_s),
-        is_whole=settings.combines,
+        why_not_whole=why_not_whole,
         undo=lambda force: settings.undo(force=force),
         redo=lambda force: settings.redo(force=force),
         to_undo=lambda: in_words(settings.to_undo),

@@ -8,15 +8,18 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from kernel_runtime.context import KernelGraphContext
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.model import UnitInfo
 from kernel_runtime.settings.as_python import changes_as_python
-from kernel_runtime.settings.edits import EditOutcome, SettingsEditor
-from kernel_runtime.settings.known_fields import KnownFields
+from kernel_runtime.settings.edits import SettingsEditor
+from kernel_runtime.settings.known_fields import KnownFields, UseClasses
+from kernel_runtime.settings.outcomes import EditOutcome
 from kernel_runtime.settings.presets import UnitPreset, read_preset, write_preset
 from kernel_runtime.settings.store import SettingsChange, SettingsStore, same_value
 from kernel_runtime.settings.transactions import SettingsTransactions
 from kernel_runtime.settings.undo import Transaction
+from kernel_runtime.settings.whole_values import WholeValues
 
 from .frames import settings_diff_frame, settings_frame, settings_history_frame
 from .unit_settings import UnitSettings
@@ -40,8 +43,10 @@ class GraphSettings(Mapping[str, UnitSettings]):
     run
         Runs a coroutine on the graph's loop and waits for it.
     use_classes
-        Whether settings classes that this process has imported may tell the exact types of
-        fields; only for a graph whose units come from the same code.
+        Whether settings classes tell the exact types of fields: as for `KnownFields`.
+    context
+        Publishes whole settings values. None for a graph of our host, which is asked for several
+        fields at once.
     graph_name
         Named in files of settings.
 
@@ -60,9 +65,11 @@ class GraphSettings(Mapping[str, UnitSettings]):
         unit_info: Callable[[str], UnitInfo | None],
         run: RunBlocking[Any],
         *,
-        use_classes: bool,
+        use_classes: UseClasses | None,
         graph_name: str = "",
+        context: KernelGraphContext | None = None,
     ) -> None:
+        self._context = context
         self._unit_info = unit_info
         self._run = run
         self._use_classes = use_classes
@@ -76,6 +83,8 @@ class GraphSettings(Mapping[str, UnitSettings]):
         """Be the settings of this graph, in the place of one that was there before."""
         self._store = store
         self.known = KnownFields(store, self._unit_info, use_classes=self._use_classes)
+        if self._use_classes is not None and self._context is not None:
+            editor.whole = WholeValues(self.known, self._context)
         self._transactions = SettingsTransactions(self.known, editor, self._undo_changed)
         self._undo_changed()
 
@@ -176,9 +185,10 @@ class GraphSettings(Mapping[str, UnitSettings]):
         Returns
         -------
         dict
-            ``{unit: {field path: EditOutcome}}``. In a graph of our host the fields of a unit
-            are one published value; elsewhere they go one by one, in the given order, and
-            the outcomes' ``note`` says so.
+            ``{unit: {field path: EditOutcome}}``. The fields of a unit are one published value
+            in a graph of our host, and elsewhere where the settings class may be used
+            (``connect(..., use_classes=True)``). Else they go one by one, in the given order,
+            and the outcomes' ``note`` says so, and why.
 
         Raises
         ------
@@ -292,10 +302,9 @@ class GraphSettings(Mapping[str, UnitSettings]):
             }
         return settings_diff_frame(here, there)
 
-    @property
-    def combines(self) -> bool:
-        """Whether several fields of a unit are one published value."""
-        return self._transactions.combines
+    def why_not_whole(self, unit: str, fields: Mapping[str, object]) -> str | None:
+        """Why several checked fields of a unit are not one published value, None where they are."""
+        return self._transactions.why_not_whole(unit, fields)
 
     @property
     def to_undo(self) -> Transaction:

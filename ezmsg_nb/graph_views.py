@@ -306,4 +306,4 @@ class GraphViews:
         except (GraphError, RuntimeError, asyncio.CancelledError) as error:
             form.set_state(unit, path, "failed", str(error))
         else:
-            form.set_state(unit, path, outcome.state, outcome.note)
+            form.set_state(unit, path, outcome.state, outcome.note, held=outcome.value)

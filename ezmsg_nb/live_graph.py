@@ -76,6 +76,8 @@ class LiveGraph:
         loop: BackgroundLoop,
         host: GraphHost | None = None,
         definition: GraphDefinition | None = None,
+        *,
+        use_classes: bool = False,
     ) -> None:
         self._follower = follower
         self._loop = loop
@@ -83,9 +85,9 @@ class LiveGraph:
         self._definition = definition
         self._closed = False
         self.is_lost = False
+        self.is_paused = False
         self._end_reason = ""
         self._exits: list[ProcessExit] = []
-        self.is_paused = False
         self._baseline: Counts | None = None
         self._loads: Mapping[str, LoadSample] = {}
         self._lock = threading.Lock()
@@ -95,8 +97,9 @@ class LiveGraph:
             self._make_editor(),
             self._unit_info,
             self._run_within,
-            use_classes=host is not None,
+            use_classes="imported" if host is not None else "import" if use_classes else None,
             graph_name=str(context.address),
+            context=context if host is None else None,
         )
         self._views = GraphViews(self, follower, loop)
         self._taps = GraphTaps(self, self._definitions)
@@ -383,17 +386,17 @@ class LiveGraph:
     def pause(self) -> None:
         """Pause every publisher of the graph."""
         self._run(self.aio.pause())
+        self.is_paused = True
+        self._views.show_unit_states()
 
     def resume(self) -> None:
         """Resume every publisher of the graph."""
-        self.is_paused = True
-        self._views.show_unit_states()
         self._run(self.aio.resume())
+        self.is_paused = False
+        self._views.show_unit_states()
 
     def close(self) -> None:
         """Detach: widgets keep their last state, the graph runs on. Idempotent.
-        self.is_paused = False
-        self._views.show_unit_states()
 
         A graph of our host goes on as well, until `stop` or the end of this kernel.
         """
@@ -575,12 +578,12 @@ class LiveGraph:
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self._run_within(coroutine, CALL_TIMEOUT_S)
-
     def running_traces(self) -> tuple[TraceRecording, ...]:
         """Traces of this graph that run now."""
         return self._traces.hub.recordings
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._run_within(coroutine, CALL_TIMEOUT_S)
 
     def _run_within(self, coroutine: Coroutine[Any, Any, T], timeout: float) -> T:
         try:
@@ -734,7 +737,10 @@ def attach(
     timeout: float = 5.0,
     host: GraphHost | None = None,
     definition: GraphDefinition | None = None,
+    *,
+    use_classes: bool = False,
 ) -> LiveGraph:
     """Open a `LiveGraph` on the background loop; see `ezmsg_nb.connect`."""
     loop = background_loop()
-    return LiveGraph(open_follower(loop, address, timeout), loop, host, definition)
+    follower = open_follower(loop, address, timeout)
+    return LiveGraph(follower, loop, host, definition, use_classes=use_classes)

@@ -22,6 +22,7 @@ from ezmsg_nb.form_tools import FormTools
 from ezmsg_nb.front_end import PROTOCOL, MissingBundleError, bundle
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.settings.plain import plain_value
+from kernel_runtime.settings.schema import MISSING
 from kernel_runtime.settings.values import coerce
 
 CommitCallback = Callable[[str, str, object], object]
@@ -256,7 +257,15 @@ class SettingsForm(anywidget.AnyWidget):
             section = self.section(unit)
             self._mark(section, section.report(structured_value))
 
-    def set_state(self, unit: str, field_path: str, state: EditState, reason: str = "") -> None:
+    def set_state(
+        self,
+        unit: str,
+        field_path: str,
+        state: EditState,
+        reason: str = "",
+        *,
+        held: object = MISSING,
+    ) -> None:
         """Say how far the last edit of a field came.
 
         Parameters
@@ -265,12 +274,14 @@ class SettingsForm(anywidget.AnyWidget):
             ``"pending"``, ``"reported"`` (by the owner's process), ``"applied"`` (the unit
             holds it), ``"failed"``, or ``"idle"``.
         reason
-            Why it failed, shown beside the field.
+            Why it failed, or what else there is to say; shown beside the field.
+        held
+            The structured value that came of it, where that may be another than was asked.
         """
         with self._lock:
             section = self.section(unit)
             field = self._field(unit, field_path)
-            section.settle(field, state, reason)
+            section.settle(field, state, reason, held)
             self._mark(section, [field])
 
     def show_sections(self, sections: Sequence[FormSection]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from kernel_runtime.errors import SettingsRejectedError
+from kernel_runtime.settings.outcomes import EditOutcome
 from kernel_runtime.settings.schema import FieldSpec
 from kernel_runtime.settings.store import same_value
 
@@ -49,13 +50,21 @@ class UnitSettings(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self._graph.known.values_of(self._unit))
 
-    def update(self, *args: Any, **fields: object) -> None:
+    def update(  # type: ignore[override]
+        self, *args: Any, **fields: object
+    ) -> dict[str, EditOutcome]:
         """Set several fields, given as a mapping of dotted paths or by name.
 
-        All are checked before anything is sent. In a graph of our host they are one published
-        value; elsewhere they go one by one, and those sent are put back when one fails.
+        All are checked before anything is sent. They are one published value in a graph of our
+        host, and elsewhere where their class may be used (``connect(..., use_classes=True)``).
+        Else they go one by one, and those sent are put back when one fails.
+
+        Returns
+        -------
+        dict
+            Field path -> what became of it; its ``note`` says where this was not atomic, and why.
         """
-        self._graph.apply({self._unit: dict(*args, **fields)})
+        return self._graph.apply({self._unit: dict(*args, **fields)}).get(self._unit, {})
 
     def reset(self, *paths: str) -> None:
         """Put fields, or all of them, back to what the unit was registered with."""

@@ -16,11 +16,15 @@ from ezmsg.core.pubclient import Publisher
 
 from .endpoints import Endpoints
 from .errors import RequestTimeoutError, UnsupportedOperationError
+from .inlets import drained
 from .owning_loop import on_owning_loop
 from .process_requests import ProcessRequests
 from .server_link import REQUEST_TIMEOUT_S
 from .soundness import is_sound, readable_components
 from .wire import text_argument
+
+INLET_TIMEOUT_S = 0.7
+"""How long closing waits for units to let go of what was published on their INPUT_SETTINGS."""
 
 
 class SettingsRequests(ProcessRequests, Endpoints):
@@ -113,6 +117,34 @@ class SettingsRequests(ProcessRequests, Endpoints):
             ) from error
 
     @on_owning_loop
+    async def settings_taken(self, component_address: str, *, timeout: float = 5.0) -> bool:
+        """Wait until a unit has let go of every settings value that was published from here.
+
+        Its settings handler has ended then, in whatever way.
+
+        Returns
+        -------
+        bool
+            Whether it did within `timeout` seconds.
+        """
+        topic = await self.settings_input_topic(component_address)
+        publisher = self._settings_publishers.get(topic)
+        return publisher is None or await drained(publisher, timeout)
+
+    async def _leave_inlets(self) -> None:
+        """Let units finish with what was published on their INPUT_SETTINGS, for a moment.
+
+        On ezmsg 3.9 a publisher that ends while a unit is at its message ends the unit's inlet
+        too: nobody could change its settings any more.
+        """
+        await asyncio.gather(
+            *(
+                drained(publisher, INLET_TIMEOUT_S)
+                for publisher in self._settings_publishers.values()
+            )
+        )
+
+    @on_owning_loop
     async def update_setting(
         self, component_address: str, field_path: str, value: object, *, timeout: float = 2.0
     ) -> SettingsSnapshotValue:
@@ -133,5 +165,6 @@ class SettingsRequests(ProcessRequests, Endpoints):
         )
 
     async def _close_endpoints(self) -> None:
+        await self._leave_inlets()
         self._settings_publishers.clear()
         await super()._close_endpoints()

@@ -154,7 +154,7 @@ def test_a_second_editor_sees_the_change_within_a_second(shared_graph: RunningGr
             done = time.monotonic()
             wait_for(functools.partial(shows, form, "gain", gain), "the other's form shows it")
             assert time.monotonic() - done < 1.0
-        assert other.settings.history()["source"].iloc[-1] == "elsewhere"
+        assert other.settings.history()["source"].iloc[-1] == "not known which"
         form.close()
 
 

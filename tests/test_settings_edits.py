@@ -19,7 +19,8 @@ from kernel_runtime import (
 )
 from kernel_runtime.follower import GraphFollower
 from kernel_runtime.host import UNIT_SETTINGS, GraphHost, GraphSpec
-from kernel_runtime.settings.edits import EditOutcome, SettingsEditor
+from kernel_runtime.settings.edits import SettingsEditor
+from kernel_runtime.settings.outcomes import EditOutcome
 
 
 async def follow(context: KernelGraphContext) -> GraphFollower:
@@ -157,14 +158,14 @@ async def test_changes_know_who_made_them(running_graph: RunningGraph) -> None:
         changes = [change for change in store.history() if change.source != "initial"]
         assert [(c.field, c.old, c.new, c.source) for c in changes] == [
             ("gain", 1.0, 2.0, "this kernel"),
-            ("label", "gain", "theirs", "elsewhere"),
+            ("label", "gain", "theirs", "not known which"),
         ]
         await follower.stop()
 
 
 async def test_fields_together_are_one_value_in_a_graph_of_our_host(hosted: GraphFollower) -> None:
     editor = editor_of(hosted, hosted=True)
-    assert editor.combines
+    assert editor.why_not_whole("GAIN", {}) is None
     before = (await held_by(hosted, "GAIN"))["received"]
     outcome = await editor.edit("GAIN", {"gain": 6.0, "delay_s": 0.01})
     assert {path: one.state for path, one in outcome.items()} == {
@@ -183,7 +184,7 @@ async def test_fields_together_are_all_refused_with_one(hosted: GraphFollower) -
     with pytest.raises(HandlerError, match="no_such"):
         await editor.edit("GAIN", {"gain": 9.0, "no_such": 1})
     assert (await held_by(hosted, "GAIN"))["gain"] == 1.0
-    assert not editor_of(hosted, hosted=False).combines
+    assert editor_of(hosted, hosted=False).why_not_whole("GAIN", {})
 
 
 async def test_an_edit_to_what_it_was_registered_with_is_applied_too(hosted: GraphFollower) -> None:

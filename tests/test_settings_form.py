@@ -18,6 +18,7 @@ from ezmsg_nb.front_end import MissingBundleError
 from ezmsg_nb.outbox import MIN_INTERVAL_S
 from ezmsg_nb.settings_form import SettingsForm
 from kernel_runtime.errors import SettingsRejectedError
+from kernel_runtime.settings.declared import MemberReference
 from kernel_runtime.settings.encoding import encode
 from kernel_runtime.settings.references import CallReference
 
@@ -164,7 +165,11 @@ def test_a_callback_gets_the_value_to_send_on_another_thread(form: SettingsForm)
     until(lambda: len(got) == 2)
     assert got == [
         ("LP", "band", (1.0, 2.0)),
-        ("LP", "mode", CallReference("package.Mode", "slow")),
+        (
+            "LP",
+            "mode",
+            MemberReference("package.module.Settings", "mode", "slow", name="package.Mode"),
+        ),
     ]
     assert threading.current_thread().name not in threads
     until(lambda: form.fields["mode"].state == "idle")

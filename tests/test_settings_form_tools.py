@@ -214,7 +214,7 @@ def test_history_and_code(form_page: FormPage, form: SettingsForm, graph: ezn.Li
     expect(newest).to_contain_text("GAIN.gain")
     expect(newest).to_contain_text("5.5 → 4.5")
     expect(newest).to_contain_text("this kernel")
-    expect(page.locator(".changes li").nth(1)).to_contain_text("elsewhere")
+    expect(page.locator(".changes li").nth(1)).to_contain_text("another session")
     picture(form_page, "form-history")
     page.locator("[data-tool=code]").click()
     form_page.pump(200)

@@ -11,6 +11,7 @@ import pathlib
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from test_settings_schema import Level, make_field, one, schema_of
 
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.settings.arrays import read_array
+from kernel_runtime.settings.declared import LikeDefault, MemberReference
 from kernel_runtime.settings.encoding import decode, encode, read_typed, same
 from kernel_runtime.settings.field_types import parse_type
 from kernel_runtime.settings.plain import plain_value
-from kernel_runtime.settings.references import CallReference, LikeDefault
+from kernel_runtime.settings.references import CallReference
 from kernel_runtime.settings.schema import FieldSpec, build_fields, find_field
 from kernel_runtime.settings.values import coerce
 
@@ -190,9 +192,11 @@ def test_members_of_an_enum_by_value_name_and_member() -> None:
 
 def test_a_number_of_a_class_that_is_only_a_name() -> None:
     spec = one("package.Hz", 3.0)
-    assert coerce(spec, 5) == CallReference("package.Hz", 5.0)
+    assert coerce(spec, 5) == MemberReference(
+        "package.module.Settings", "x", 5.0, name="package.Hz"
+    )
     with pytest.raises(SettingsRejectedError):
-        coerce(spec, "5")
+        coerce(spec, [5])
 
 
 def test_an_array_keeps_its_element_type() -> None:
@@ -334,15 +338,15 @@ def test_values_of_classes_that_only_the_receiver_has(received: Any) -> None:
                 "foreign_package.Inner", order=1, mode=CallReference("foreign_package.Mode", "slow")
             )
         ],
-        LikeDefault(settings, "mode", "slow", kinds=(enum.Enum, str), alias="Mode"),
-        LikeDefault(settings, "level", 2, kinds=(enum.Enum, int), alias="Level"),
-        LikeDefault(settings, "strategy", "later", kinds=(enum.Enum, str), alias="Strategy"),
-        LikeDefault(settings, "needed", "fast", kinds=(enum.Enum, str), alias="Mode"),
+        MemberReference(settings, "mode", "slow", name="Mode"),
+        MemberReference(settings, "level", 2, name="Level"),
+        MemberReference(settings, "strategy", "later", name="Strategy"),
+        MemberReference(settings, "needed", "fast", name="Mode"),
         LikeDefault(settings, "sizes", [1, 2], kinds=(list, tuple)),
         LikeDefault(settings, "names", ["a"], kinds=(list, tuple)),
         LikeDefault(settings, "axis", "time", kinds=(enum.Enum,)),
         LikeDefault(settings, "sizes", "auto", kinds=(enum.Enum,)),
-        LikeDefault(settings, "nothing", "x", kinds=(enum.Enum,), alias="Nothing"),
+        MemberReference(settings, "nothing", "x", name="Nothing"),
     ) == (
         "(<Mode.SLOW: 'slow'>, <Mode.DEEP: 1>, Inner(order=3, mode=<Mode.FAST: 'fast'>), "
         "[Inner(order=1, mode=<Mode.SLOW: 'slow'>)], <Mode.SLOW: 'slow'>, <Level.HIGH: 2>, "
@@ -368,7 +372,11 @@ def test_what_the_class_refuses_is_an_error_of_unpickling(
 def test_an_edit_as_ezmsg_sends_it_carries_a_reference(received: Any) -> None:
     from ezmsg.core.graphmeta import SettingsFieldUpdateRequest
 
-    spec = one("foreign_package.Mode", "fast")
+    schema = replace(
+        schema_of(make_field("mode", "foreign_package.Mode")),
+        settings_type="foreign_package.Settings",
+    )
+    (spec,) = build_fields(schema, {"mode": "fast"})
     update = SettingsFieldUpdateRequest(field_path="x", value=coerce(spec, "slow"))
     assert "value=<Mode.SLOW: 'slow'>" in received(update)
 

@@ -41,6 +41,7 @@ from .operations import (
     process_control_type,
 )
 from .parent_death import die_with_parent
+from .settings_patches import SettingsPatches
 from .settings_reports import reporting_after, with_verdict
 
 host_capture = Capture()
@@ -188,11 +189,12 @@ class HostedBackendProcess(backendprocess.DefaultBackendProcess):
 
     def process(self, loop: asyncio.AbstractEventLoop) -> None:
         units = {unit.address: unit for unit in self.units}
-        control_type = process_control_type(units, self._outcomes)
+        self._patches = SettingsPatches()
+        control_type = process_control_type(units, self._outcomes, self._patches)
         setattr(backendprocess, "ProcessControlClient", control_type)  # noqa: B010
         setattr(graphcontext, "Publisher", OutlivingPublisher)  # noqa: B010
         backendprocess.handle_subscriber = reporting_after(
-            backendprocess.handle_subscriber, units, self._outcomes
+            backendprocess.handle_subscriber, units, self._outcomes, self._patches
         )
         try:
             super().process(loop)
@@ -224,13 +226,15 @@ class HostedBackendProcess(backendprocess.DefaultBackendProcess):
     def _replace_settings_field(
         self, settings_value: object, field_path: str, value: object
     ) -> object:
+        patched = self._patches.base(settings_value)
         if field_path != MANY_FIELDS or not isinstance(value, Mapping):
-            return super()._replace_settings_field(settings_value, field_path, value)
-        # All into one value, published once: the unit never runs on half of them.
-        patched = settings_value
-        for path, one in value.items():
-            one = coerce_settings_field(type(settings_value), path, one)
-            patched = super()._replace_settings_field(patched, path, one)
+            patched = super()._replace_settings_field(patched, field_path, value)
+        else:
+            # All into one value, published once: the unit never runs on half of them.
+            for path, one in value.items():
+                one = coerce_settings_field(type(settings_value), path, one)
+                patched = super()._replace_settings_field(patched, path, one)
+        self._patches.made(patched)
         return patched
 
     def _capture_output(self) -> RecordPipe:

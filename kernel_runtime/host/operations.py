@@ -15,12 +15,15 @@ from typing import Any
 from ezmsg.core.backendprocess import Complete, NormalTermination
 from ezmsg.core.graphmeta import (
     ProcessControlErrorCode,
+    ProcessControlOperation,
     ProcessControlRequest,
     ProcessControlResponse,
 )
 from ezmsg.core.processclient import ProcessControlClient
 from ezmsg.core.settingsmeta import settings_structured_value
 from ezmsg.core.unit import Unit
+
+from .settings_patches import SettingsPatches
 
 UNIT_SETTINGS = "ezmsg_nb.unit_settings"
 """Operation name. No payload; the response's payload is a pickled dict, see `SettingsOutcome`."""
@@ -142,9 +145,14 @@ def answer_unit_settings(
 
 
 def process_control_type(
-    units: Mapping[str, Unit], outcomes: Mapping[str, SettingsOutcome]
+    units: Mapping[str, Unit],
+    outcomes: Mapping[str, SettingsOutcome],
+    patches: SettingsPatches,
 ) -> type[ProcessControlClient]:
-    """Return a ``ProcessControlClient`` that also answers `UNIT_SETTINGS` for these units."""
+    """Return a ``ProcessControlClient`` that also answers `UNIT_SETTINGS` for these units.
+
+    It tells `patches` of the edits that it takes.
+    """
 
     class HostedProcessControl(ProcessControlClient):
         def set_request_handler(self, handler: RequestHandler | None) -> None:
@@ -160,7 +168,23 @@ def process_control_type(
                         error=f"Unsupported process control operation: {request.operation}",
                         error_code=ProcessControlErrorCode.HANDLER_NOT_CONFIGURED,
                     )
+                if request.operation == ProcessControlOperation.UPDATE_SETTING_FIELD.value:
+                    return patch(handler, request)
                 return handler(request)
+
+            async def patch(
+                patching: RequestHandler, request: ProcessControlRequest
+            ) -> ProcessControlResponse:
+                published = False
+                patches.begin(request.unit_address)
+                try:
+                    answered = patching(request)
+                    if isinstance(answered, Awaitable):
+                        answered = await answered
+                    published = answered.ok
+                    return answered
+                finally:
+                    patches.end(published=published)
 
             super().set_request_handler(answer)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 from ezmsg.core.backendprocess import Complete, NormalTermination
 from ezmsg.core.settingsmeta import settings_structured_value
 from ezmsg.core.subclient import Subscriber
 from ezmsg.core.unit import Unit
 
-from ..settings.verdict import ATTRIBUTE, Verdict
+from ..settings.verdict import ATTRIBUTE, Origin, Verdict
 from .operations import SettingsOutcome
+from .settings_patches import SettingsPatches
 
 logger = logging.getLogger("ezmsg")
 
@@ -28,6 +29,7 @@ def reporting_after(
     handle_subscriber: HandleSubscriber,
     units: Mapping[str, Unit],
     outcomes: Mapping[str, SettingsOutcome],
+    patches: SettingsPatches,
 ) -> HandleSubscriber:
     """``handle_subscriber`` of ezmsg, with the report of settings moved behind the handlers.
 
@@ -37,6 +39,8 @@ def reporting_after(
         ezmsg's own: calls ``on_message``, which reports, before the unit's handlers.
     units, outcomes
         Of this process, by address.
+    patches
+        What this process was asked to patch.
     """
     unit_of_topic = {
         unit.streams["INPUT_SETTINGS"].address: unit
@@ -57,6 +61,8 @@ def reporting_after(
 
         async def take_then_report(message: Any) -> None:
             failed_before = outcome.failed
+            origin = _origin(sub, by_patch=patches.is_waited_for(unit.address, message))
+            before: Any = unit.SETTINGS
             for handler in list(callables):
                 try:
                     await handler(message)
@@ -64,12 +70,18 @@ def reporting_after(
                     callables.remove(handler)
             asked = settings_structured_value(message) or {}
             held = settings_structured_value(unit.SETTINGS)
+            # What the unit holds is the truth, for its owner and the server too.
+            truth = unit.SETTINGS if held is not None else message
+            patches.taken(unit.address, message)
             if outcome.failed > failed_before:
-                # What the unit holds is the truth, for its owner and the server too.
-                verdict = Verdict("refused", asked, outcome.error or "", outcome.traceback or "")
-                await _told(report, unit.SETTINGS if held is not None else message, verdict)
+                error, trace = outcome.error or "", outcome.traceback or ""
+                await _told(report, truth, Verdict("refused", asked, error, trace, origin))
+            elif held == asked or _alike(unit.SETTINGS, message):
+                await _told(report, message, Verdict("applied", asked, origin=origin))
+            elif held is not None and before is not cast(Any, unit).SETTINGS:
+                await _told(report, truth, Verdict("adjusted", asked, origin=origin))
             else:
-                await _told(report, message, Verdict(_taken(held, asked), asked))
+                await _told(report, message, Verdict("unseen", asked, origin=origin))
             if not callables:
                 raise Complete
 
@@ -79,8 +91,24 @@ def reporting_after(
     return handle
 
 
-def _taken(held: object, asked: object) -> Any:
-    return "applied" if held == asked else "unseen"
+def _alike(held: object, asked: object) -> bool:
+    """Whether settings that can't be read field by field are the same, by all that they show."""
+    return settings_structured_value(asked) is None and repr(held) == repr(asked)
+
+
+def _origin(sub: Subscriber, *, by_patch: bool) -> Origin:
+    """Who asked for a value: told by what publishes to the unit's inlet at all."""
+    if by_patch:
+        return "session"
+    channels = sub._channels.values()
+    units = any(channel.topic != sub.topic for channel in channels)
+    # Units publish to streams of their own, this process for edits of single fields.
+    sessions = any(
+        channel.topic == sub.topic and channel._local_backpressure is None for channel in channels
+    )
+    if units == sessions:
+        return "unknown"
+    return "units" if units else "session"
 
 
 async def _told(report: Report, message: Any, verdict: Verdict) -> None:

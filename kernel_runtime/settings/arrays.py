@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,6 +60,23 @@ def read_array(value: object) -> ArrayText | None:
         stated = named.get("shape")
         return ArrayText(_stated_shape(stated), dtype or _natural_dtype(values))
     return ArrayText(shape, dtype or _natural_dtype(values), values)
+
+
+_NUMPY_SCALAR: Final = re.compile(r"np\.(?P<kind>\w+?_?)\((?P<inside>.*)\)")
+
+
+def numpy_number(text: str) -> bool | int | float | None:
+    """The number in the ``repr`` of a numpy scalar (``"np.float32(1.5)"``), None in other text."""
+    if text in ("np.True_", "np.False_"):
+        return text == "np.True_"
+    found = _NUMPY_SCALAR.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        value = ast.literal_eval(found["inside"])
+    except (ValueError, SyntaxError):
+        return float(found["inside"]) if found["inside"] in ("nan", "inf", "-inf") else None
+    return value if isinstance(value, (bool, int, float)) else None
 
 
 def _numbers(node: ast.expr) -> object:

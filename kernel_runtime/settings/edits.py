@@ -12,44 +12,18 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from ezmsg.core.graphmeta import SettingsSnapshotValue
 
 from ..errors import RequestTimeoutError, SettingsNotAppliedError
 from ..host.operations import MANY_FIELDS
+from .lost_edits import LostEdits
+from .outcomes import EditOutcome, Expected, matches_verdict, undone_by
 from .store import ReportedSettings, SettingsStore, structured_of, value_at
 from .verdict import Verdict
-
-EditState = Literal["reported", "applied"]
-
-
-@dataclass(frozen=True, slots=True)
-class EditOutcome:
-    """What is known to have become of an edit.
-
-    Attributes
-    ----------
-    state
-        ``"applied"``: the unit itself holds the value. ``"reported"``: the process that owns
-        the unit has reported it; whether the unit took it can't be asked.
-    value
-        The structured value of the field as its owner has it, which may differ from what
-        was asked.
-    note
-        What a person should know besides; empty mostly.
-    """
-
-    state: EditState
-    value: Any
-    note: str = ""
-
-    def one_by_one(self) -> EditOutcome:
-        """The same, with the note that other fields of the unit were not changed with it."""
-        said = "Sent by itself: the unit ran for a moment on some of the new values."
-        return replace(self, note=f"{self.note} {said}".strip())
-
+from .whole_values import WholeValues
 
 UpdateSetting = Callable[[str, str, object, float], Awaitable[SettingsSnapshotValue]]
 
@@ -68,6 +42,11 @@ class SettingsEditor:
         the unit has taken them, and take several fields at once.
     address
         Of the GraphServer, for messages.
+
+    Attributes
+    ----------
+    whole
+        Makes and publishes whole values where the classes are at hand; None elsewhere.
     """
 
     def __init__(
@@ -78,11 +57,19 @@ class SettingsEditor:
         self._hosted = hosted
         self._address = address
         self._turns: dict[str, asyncio.Lock] = {}
+        self.whole: WholeValues | None = None
+        self._lost = None if hosted else LostEdits(store, self._send_again)
 
-    @property
-    def combines(self) -> bool:
-        """Whether several fields of a unit go as one value, published once."""
-        return self._hosted
+    def why_not_whole(self, unit: str, fields: Mapping[str, object]) -> str | None:
+        """Why several fields of a unit can't go as one value, None where they can."""
+        if self._is_hosted(unit):
+            return None
+        if self.whole is None:
+            return (
+                "Its settings class is not used here: connect(..., use_classes=True) has it "
+                "imported."
+            )
+        return self.whole.why_not(unit, fields)
 
     async def edit(
         self, unit: str, fields: Mapping[str, object], *, timeout: float = 5.0
@@ -95,7 +82,7 @@ class SettingsEditor:
             Its address.
         fields
             Dotted path -> value, as the owner shall have it: already coerced to the field's
-            type. More than one only where `combines` says so.
+            type. More than one only where `why_not_whole` has no objection.
         timeout
             Seconds for all of it, waiting for earlier edits of the unit included.
 
@@ -107,8 +94,9 @@ class SettingsEditor:
         RequestTimeoutError, HandlerError, UnroutableUnitError, UnsupportedOperationError
             They were refused, or nothing is known: they may still be applied later.
         """
-        if len(fields) > 1 and not self.combines:
-            raise ValueError("Several fields at once can only be sent to a graph of our host.")
+        whole = len(fields) > 1 and not self._is_hosted(unit)
+        if whole and self.whole is None:
+            raise ValueError("Several fields at once can only be sent where their class is known.")
         edit = _Edit(unit, dict(fields), timeout, time.monotonic() + timeout)
         turn = self._turns.setdefault(unit, asyncio.Lock())
         try:
@@ -123,41 +111,103 @@ class SettingsEditor:
                 field=edit.field,
             ) from error
         try:
+            if self._lost is not None:
+                self._lost.begin(unit, fields)
             with self._store.watch(unit) as reports:
-                expected = await self._send(edit)
-                return await self._settled(edit, expected, reports)
+                before = self._store.state(unit)
+                expected = await (self._publish(edit) if whole else self._send(edit))
+                outcomes = await self._settled(edit, expected, reports, before)
+                if whole:
+                    await self._taken(edit)
+        except BaseException:
+            if self._lost is not None:
+                self._lost.give_up(unit)
+            raise
         finally:
             turn.release()
+        if self._lost is not None and before is not None and not self._is_hosted(unit):
+            await self._lost.watch_over(unit, edit.fields, before, outcomes)
+        return outcomes
 
-    async def _send(self, edit: _Edit) -> dict[str, Any]:
-        """Send. Returns what the owner made of the values, by path."""
+    def _is_hosted(self, unit: str) -> bool:
+        """Whether a host runs the unit, also one of another kernel: its reports show it."""
+        state = self._store.state(unit)
+        return self._hosted or (state is not None and state.verdict is not None)
+
+    async def _send(self, edit: _Edit) -> Expected:
+        """Send. Returns what the owner made of the values."""
         path, value = edit.wire
         patched: dict[str, Any] | None = None
         self._store.begin_own(edit.unit)
         try:
-            patched = structured_of(
-                await self._update_setting(edit.unit, path, value, max(0.05, edit.left_s))
-            )
+            answer = await self._update_setting(edit.unit, path, value, max(0.05, edit.left_s))
+            patched = structured_of(answer)
         finally:
             self._store.end_own(edit.unit, patched)
-        return {path: value_at(patched, path) for path in edit.fields}
+        return Expected.of(edit.fields, patched, str(answer.repr_value))
+
+    async def _publish(self, edit: _Edit) -> Expected:
+        """Publish all fields as one value, on the unit's own INPUT_SETTINGS."""
+        assert self.whole is not None
+        patched: dict[str, Any] | None = None
+        value, structured = self.whole.compose(edit.unit, edit.fields)
+        self._store.begin_own(edit.unit)
+        try:
+            await self.whole.publish(edit.unit, value, max(0.05, edit.left_s))
+            patched = structured
+        finally:
+            self._store.end_own(edit.unit, patched)
+        return Expected.of(edit.fields, structured, "")
+
+    async def _taken(self, edit: _Edit) -> None:
+        """Wait until the unit has let go of the value.
+
+        On ezmsg 3.9 a publisher that ends while a unit is at its message leaves the unit deaf.
+        """
+        assert self.whole is not None
+        if not await self.whole.taken(edit.unit, max(0.05, edit.left_s)):
+            raise self._not_applied(
+                edit,
+                f"was reported, but within {edit.timeout:g} s the unit's settings handler has not "
+                f"finished with it. It may still be applied.",
+            )
+
+    async def _send_again(self, unit: str, path: str, value: object) -> bool:
+        """Send an edit that another writer's edit undid."""
+        try:
+            await self.edit(unit, {path: value})
+        except Exception:
+            # Whoever edited it was told that it was reported; the history shows the rest.
+            return False
+        return True
 
     async def _settled(
-        self, edit: _Edit, expected: dict[str, Any], reports: asyncio.Queue[ReportedSettings]
+        self,
+        edit: _Edit,
+        expected: Expected,
+        reports: asyncio.Queue[ReportedSettings],
+        before: ReportedSettings | None,
     ) -> dict[str, EditOutcome]:
+        others: list[ReportedSettings] = []
         try:
             async with asyncio.timeout(max(0.0, edit.left_s)):
                 while True:
                     report = await reports.get()
                     verdict = report.verdict
-                    if verdict is not None and verdict.kind == "refused":
-                        if _holds(verdict.asked, expected):
-                            raise self._refused(edit, report, verdict)
-                    elif verdict is None and self._hosted:
+                    if verdict is None and self._hosted:
                         # What the unit was registered with, read again; not an answer.
                         continue
-                    elif _holds(report.structured, expected):
-                        return _outcomes(edit, expected, verdict)
+                    if verdict is not None and verdict.kind in ("refused", "adjusted"):
+                        if not matches_verdict(expected, verdict):
+                            continue
+                        if verdict.kind == "refused":
+                            raise self._refused(edit, report, verdict)
+                        return expected.outcomes(edit.unit, report)
+                    if expected.held_by(report.structured, report.text):
+                        outcomes = expected.outcomes(edit.unit, report)
+                        said = undone_by(report, others, before, edit.fields)
+                        return {path: one.noted(said) for path, one in outcomes.items()}
+                    others.append(report)
         except TimeoutError:
             cause = (
                 "the unit's settings handler has not finished"
@@ -195,21 +245,6 @@ class SettingsEditor:
         )
 
 
-def _outcomes(
-    edit: _Edit, expected: Mapping[str, Any], verdict: Verdict | None
-) -> dict[str, EditOutcome]:
-    state: EditState = "reported"
-    note = ""
-    if verdict is not None and verdict.kind == "applied":
-        state = "applied"
-    elif verdict is not None:
-        note = (
-            f"{edit.unit}'s settings handler ended without an error, but its SETTINGS do not show "
-            f"the value."
-        )
-    return {path: EditOutcome(state, value, note) for path, value in expected.items()}
-
-
 @dataclass(frozen=True, slots=True)
 class _Edit:
     """Fields of one unit on their way; its text names them for messages."""
@@ -235,15 +270,3 @@ class _Edit:
 
     def __str__(self) -> str:
         return ", ".join(f"{self.unit}.{path} = {value!r}" for path, value in self.fields.items())
-
-
-def _holds(structured: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
-    try:
-        found = {path: value_at(structured, path) for path in expected}
-    except KeyError:
-        return False
-    # NaN is what was asked where NaN was asked.
-    return all(
-        bool(found[path] == value or (found[path] != found[path] and value != value))
-        for path, value in expected.items()
-    )

@@ -24,6 +24,7 @@ from kernel_runtime.settings.kinds import (
     union_of,
     with_constraints,
 )
+from kernel_runtime.settings.standard_types import standard_type
 from kernel_runtime.settings.type_names import (
     OPAQUE_ROOTS,
     PLAIN_NAMES,
@@ -111,6 +112,9 @@ class _Reader:
         container = container_of(dotted)
         if container is not None:
             return _bare_container(container)
+        standard = standard_type(dotted)
+        if standard is not None:
+            return FieldType("standard", name=standard.name)
         kind = PLAIN_NAMES.get(typing_name(dotted))
         if kind is not None:
             return FieldType(kind, name=dotted if kind in ("array", "path") else None)
@@ -164,7 +168,9 @@ class _Reader:
 
 def _bare_container(container: Container) -> FieldType:
     if container.kind == "dict":
-        return FieldType("dict", args=(FieldType("str"), ANY), name=container.name)
+        counts = container.name == "collections.Counter"
+        values = FieldType("int") if counts else ANY
+        return FieldType("dict", args=(FieldType("str"), values), name=container.name)
     kind: Kind = "vtuple" if container.kind == "tuple" else container.kind
     return FieldType(kind, args=(ANY,), name=container.name)
 
@@ -182,6 +188,7 @@ def _dotted(node: ast.expr) -> str | None:
 
 def _read_literal(items: list[ast.expr]) -> FieldType:
     choices: list[Choice] = []
+    enum_class = ""
     for item in items:
         try:
             choice = Choice(ast.literal_eval(item))
@@ -190,11 +197,12 @@ def _read_literal(items: list[ast.expr]) -> FieldType:
             dotted = _dotted(item)
             if dotted is None:
                 continue
-            choice = Choice(None, name=dotted.rpartition(".")[2])
+            enum_class, _, name = dotted.rpartition(".")
+            choice = Choice(None, name=name)
         if choice not in choices:
             choices.append(choice)
     if any(choice.name is not None for choice in choices):
-        return FieldType("choice", text="Literal of enum members")
+        return FieldType("choice", name=enum_class or None, text="Literal of enum members")
     return FieldType("literal", choices=tuple(choices))
 
 

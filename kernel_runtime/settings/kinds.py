@@ -16,6 +16,7 @@ Kind = Literal[
     "str",
     "bytes",
     "path",
+    "standard",
     "literal",
     "enum",
     "choice",
@@ -163,6 +164,8 @@ class FieldType:
             if key.kind in ("str", "any"):
                 return "dict" if value.kind == "any" else f"dict[{value.describe()}]"
             return f"dict[{key.describe()},{value.describe()}]"
+        if self.kind == "standard":
+            return (self.name or "").rpartition(".")[2]
         if self.kind == "vtuple" and self.args[0].kind == "any":
             return "tuple"
         if self.kind == "tuple" or any(arg.kind != "any" for arg in self.args):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import SettingsRejectedError, UnroutableUnitError
 from ..model import UnitInfo
 from .schema import FieldSpec, build_fields, find_field
 from .store import ReportedSettings, SettingsStore, value_at
 from .values import coerce
+
+UseClasses = Literal["imported", "import"]
 
 
 class KnownFields:
@@ -24,8 +27,9 @@ class KnownFields:
     unit_info
         Looks a unit up in the current topology.
     use_classes
-        Whether settings classes that this process has imported may tell the exact types of
-        fields; only for a graph whose units come from the same code.
+        ``"imported"``: settings classes that this process has imported tell the exact types of
+        fields; only for a graph whose units come from the same code. ``"import"``: they are
+        imported for that. None: neither.
     """
 
     def __init__(
@@ -33,8 +37,9 @@ class KnownFields:
         store: SettingsStore,
         unit_info: Callable[[str], UnitInfo | None],
         *,
-        use_classes: bool,
+        use_classes: UseClasses | None,
     ) -> None:
+        self._not_importable: set[str] = set()
         self._store = store
         self._unit_info = unit_info
         self._use_classes = use_classes
@@ -106,13 +111,25 @@ class KnownFields:
     def settings_class(self, unit: str) -> type | None:
         """The settings class of a unit, where this process has it and it may be used."""
         info = self._unit_info(unit)
-        if info is None or not self._use_classes:
+        if info is None or self._use_classes is None:
             return None
         module_name, _, class_name = info.settings_type.rpartition(".")
+        if self._use_classes == "import":
+            self._import(module_name)
         # Only what is imported already: importing a signal-processing package takes seconds,
         # which a cell that sets one field must not pay.
         found = getattr(sys.modules.get(module_name), class_name, None)
         return found if isinstance(found, type) else None
+
+    def _import(self, module: str) -> None:
+        if not module or module in sys.modules or module in self._not_importable:
+            return
+        try:
+            importlib.import_module(module)
+        except Exception:
+            # A package that isn't here, or one that raises when it is imported: its fields are
+            # known from the schema, as without it.
+            self._not_importable.add(module)
 
     def read_only_reason(self, unit: str) -> str | None:
         """Why no setting of a unit can be changed, None where they can."""

@@ -6,7 +6,8 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-from kernel_runtime.settings.references import CallReference, LikeDefault
+from kernel_runtime.settings.declared import AsDeclared, LikeDefault, MemberReference
+from kernel_runtime.settings.references import CallReference
 from kernel_runtime.settings.witness import enum_value
 
 
@@ -17,7 +18,7 @@ def plain_value(value: object) -> object:
     fields; what has no plain form becomes its ``repr``, as in ezmsg's own reports.
     """
     value = enum_value(value)
-    if isinstance(value, (CallReference, LikeDefault)):
+    if isinstance(value, (CallReference, LikeDefault, MemberReference, AsDeclared)):
         return plain_value(value.plain)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

@@ -19,6 +19,7 @@ from kernel_runtime.settings.kinds import NONE, Choice, FieldType, Member, union
 from kernel_runtime.settings.witness import enum_value
 
 _UNKNOWN: Final = FieldType("unknown")
+_UNKNOWN_ITEM: Final = FieldType("any")
 _MAX_DEPTH: Final = 20
 
 
@@ -135,10 +136,32 @@ def _type_of_class(found: type, depth: int) -> FieldType:
     name = _class_name(found)
     if issubclass(found, enum.Enum):
         choices = tuple(Choice(enum_value(member), member.name) for member in found)
-        return FieldType("enum", name=name, choices=choices)
+        # Flags have values that are no member's own.
+        return FieldType("enum", name=name, choices=choices, witnessed=issubclass(found, enum.Flag))
     if dataclasses.is_dataclass(found) or hasattr(found, "model_fields"):
         return FieldType("dataclass", name=name, members=_members(found, depth + 1))
+    if issubclass(found, tuple) and hasattr(found, "_fields"):
+        hints = [_annotation(found, field) for field in found._fields]
+        items = tuple(
+            _UNKNOWN_ITEM if one is None else type_of_annotation(one, depth + 1) for one in hints
+        )
+        return FieldType("tuple", args=items, name=name)
+    if typing.is_typeddict(found):
+        return _type_of_typed_dict(found, name, depth)
     return parse_type(name)
+
+
+def _type_of_typed_dict(found: type, name: str, depth: int) -> FieldType:
+    """A group, as long as all keys are always there: a field path leads to what is there only."""
+    keys = list(found.__annotations__)
+    if frozenset(keys) != getattr(found, "__required_keys__", None):
+        return FieldType("dict", args=(FieldType("str"), _UNKNOWN_ITEM))
+    members = []
+    for key in keys:
+        hint = _annotation(found, key)
+        kind = _UNKNOWN_ITEM if hint is None else type_of_annotation(hint, depth + 1)
+        members.append(Member(key, kind, required=True))
+    return FieldType("dataclass", name=name, members=tuple(members))
 
 
 def _class_name(found: type) -> str:

@@ -10,6 +10,7 @@ which ezmsg reports back and which changes nothing.
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import operator
 import pkgutil
@@ -17,7 +18,7 @@ from collections.abc import Mapping
 from typing import Final
 
 
-class _Step:
+class Step:
     """One call in the receiving process: pickles as the call, and unpickles as its result."""
 
     def __init__(self, function: object, *args: object) -> None:
@@ -31,7 +32,7 @@ class _Step:
         return (self.function, self.args)
 
 
-class _BoundStep(_Step):
+class BoundStep(Step):
     """A `functools.partial` in the receiving process, with keyword arguments."""
 
     def __init__(self, function: object, kwargs: Mapping[str, object]) -> None:
@@ -42,8 +43,39 @@ class _BoundStep(_Step):
         return (self.function, self.args, self.state)
 
 
-def _looked_up(name: str) -> _Step:
-    return _Step(pkgutil.resolve_name, name)
+def looked_up(name: str) -> Step:
+    """A class or module by its dotted name."""
+    return Step(pkgutil.resolve_name, name)
+
+
+def first_of(candidates: object, otherwise: object) -> Step:
+    """The first of an iterator's items in the receiving process."""
+    return Step(next, candidates, otherwise)
+
+
+def not_none(candidates: object) -> Step:
+    """An iterator without what is None; lazy, as all of them."""
+    return Step(filter, Step(functools.partial, operator.is_not, None), candidates)
+
+
+def chained(*iterators: object) -> Step:
+    return Step(itertools.chain, *iterators)
+
+
+def class_named(name: str, module: str) -> Step:
+    """An iterator over the classes that a name may mean in a module, lazy.
+
+    An annotation that is kept as text may start at a name which only its module knows
+    (``sp.Mode`` after ``from package import spectrum as sp``).
+    """
+    root, _, rest = name.partition(".")
+    in_module = not_none([Step(getattr, looked_up(module), root, None)])
+    if not rest:
+        return Step(filter, inspect.isclass, in_module)
+    absolute = Step(map, pkgutil.resolve_name, [name])
+    if root == module.partition(".")[0]:
+        return absolute
+    return chained(Step(map, Step(operator.attrgetter, rest), in_module), absolute)
 
 
 class CallReference:
@@ -63,7 +95,7 @@ class CallReference:
     Fraction(1, 3)
     """
 
-    def __init__(self, name: str, *args: object, **kwargs: object) -> None:
+    def __init__(self, name: str, /, *args: object, **kwargs: object) -> None:
         self.name: Final = name
         self.args: Final = args
         self.kwargs: Final = kwargs
@@ -75,19 +107,22 @@ class CallReference:
             return dict(self.kwargs)
         return self.args[0] if self.args else {}
 
+    def _function(self) -> object:
+        return looked_up(self.name)
+
     def __reduce__(self) -> tuple[object, ...]:
-        found = _looked_up(self.name)
         if not self.kwargs:
-            return (found, self.args)
-        return (_BoundStep(found, self.kwargs), self.args)
+            return (self._function(), self.args)
+        return (BoundStep(self._function(), self.kwargs), self.args)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, CallReference):
+        if type(other) is not type(self):
             return NotImplemented
+        assert isinstance(other, CallReference)
         return (self.name, self.args, self.kwargs) == (other.name, other.args, other.kwargs)
 
     def __hash__(self) -> int:
-        return hash((self.name, self.args, *self.kwargs))
+        return hash((self.name, repr(self.args), *self.kwargs))
 
     def __repr__(self) -> str:
         shown = [repr(arg) for arg in self.args]
@@ -95,79 +130,35 @@ class CallReference:
         return f"{self.name}({', '.join(shown)})"
 
 
-class LikeDefault:
-    """A value of the class that the field's default has, decided where the pickle is read.
-
-    For a field whose class isn't known here by its full name (``mode: Mode`` under postponed
-    annotations), or where a list may as well be a tuple. The receiver looks at the default in
-    ``owner``: an enum member makes an enum member of the value, a tuple a tuple.
+class ItemsReference(CallReference):
+    """An object of a class that is made of a list of items, a named tuple for one.
 
     Parameters
     ----------
-    owner
-        Dotted name of the dataclass that has the field.
-    field
-        Name of the field.
-    value
-        The plain value.
-    kinds
-        A default of another kind than these says nothing of the value, which stays as it is.
-    alias
-        Name in the module of ``owner`` that makes the value where no default tells.
+    name
+        Dotted name of the class.
+    items
+        In order; references among them are evaluated too.
     """
 
-    def __init__(
-        self,
-        owner: str,
-        field: str,
-        value: object,
-        *,
-        kinds: tuple[type, ...],
-        alias: str | None = None,
-    ) -> None:
-        self.owner: Final = owner
-        self.field: Final = field
-        self.value: Final = value
-        self.kinds: Final = kinds
-        self.alias: Final = alias
+    def __init__(self, name: str, items: list[object], /) -> None:
+        super().__init__(name, items)
 
-    @property
-    def plain(self) -> object:
-        """The value as ezmsg reports it."""
-        return self.value
+    def _function(self) -> object:
+        return made_of_items(looked_up(self.name))
 
-    def __reduce__(self) -> tuple[object, ...]:
-        fields = _Step(getattr, _looked_up(self.owner), "__dataclass_fields__", {})
-        field = _Step(operator.methodcaller("get", self.field), fields)
-        default = _Step(getattr, field, "default", None)
-        telling = [
-            _Step(filter, _Step(getattr, kind, "__instancecheck__"), [default])
-            for kind in self.kinds
-        ]
-        types = _Step(map, type, _Step(itertools.chain, *telling))
-        fallback: object = type(self.value)
-        if self.alias is not None:
-            module = _looked_up(self.owner.rpartition(".")[0])
-            fallback = _Step(getattr, module, self.alias, type(self.value))
-        return (_Step(next, types, fallback), (self.value,))
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, LikeDefault):
-            return NotImplemented
-        return self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash((self.owner, self.field, repr(self.value)))
-
-    def _key(self) -> tuple[object, ...]:
-        return (self.owner, self.field, self.value, self.kinds, self.alias)
-
-    def __repr__(self) -> str:
-        return f"{self.value!r} (as {self.owner}.{self.field} has it)"
+def made_of_items(found: object) -> Step:
+    """What makes an object of a class from items: named tuples have a maker of their own."""
+    return Step(getattr, found, "_make", found)
 
 
 def can_be_looked_up(name: str | None) -> bool:
     """Whether a dotted name names a class in a module, so that another process can find it."""
-    if name is None or "." not in name:
+    if name is None:
         return False
-    return all(part.isidentifier() and part != "_no_name_" for part in name.split("."))
+    root, _, path = name.partition(":")
+    if "." not in root:
+        return False
+    parts = [*root.split("."), *(path.split(".") if path else ())]
+    return all(part.isidentifier() and part != "_no_name_" for part in parts)

@@ -8,13 +8,18 @@ import numbers
 import operator
 import os
 import pathlib
-from typing import TypeVar
+import re
+from typing import Final, TypeVar
 
 import numpy as np
 
 from kernel_runtime.settings.kinds import Choice, FieldType
+from kernel_runtime.settings.schema import FieldSpec
+from kernel_runtime.settings.standard_types import read_report, standard_type
 from kernel_runtime.settings.witness import enum_value, path_text
 from kernel_runtime.settings.wording import list_of_choices, shown, takes
+
+_NUMPY_SCALAR: Final = re.compile(r"(?:numpy|np)\.(?P<name>\w+)")
 
 Number = TypeVar("Number", int, float)
 Sized = TypeVar("Sized", str, bytes, list[object], dict[object, object])
@@ -86,6 +91,30 @@ def path_of(wanted: FieldType, value: object) -> pathlib.PurePath:
                 raise Refusal("takes a path, and none holds a zero character")
             return pathlib.Path(text)
     raise Refusal(takes(wanted, value))
+
+
+def standard_of(wanted: FieldType, value: object) -> object:
+    """A value of one of the standard library's small classes, from its text."""
+    standard = standard_type(wanted.name)
+    assert standard is not None
+    found = None if value is None else read_report(standard, value)
+    if found is None and isinstance(value, (list, tuple)):
+        found = read_report(standard, str(tuple(value)))
+    if found is None:
+        raise Refusal(takes(wanted, value))
+    return found
+
+
+def numpy_of(spec: FieldSpec, value: bool | int | float, outermost: bool) -> object:
+    """A number as the numpy scalar that the field's type names, where it names one."""
+    found = _NUMPY_SCALAR.fullmatch(spec.type_text) if outermost else None
+    kind = getattr(np, found["name"], None) if found is not None else None
+    if not (isinstance(kind, type) and issubclass(kind, np.generic)):
+        return value
+    try:
+        return kind(value)
+    except (OverflowError, ValueError, TypeError):
+        raise Refusal(f"takes a {kind.__name__}, and {shown(value)} is none") from None
 
 
 def find_choice(choices: tuple[Choice, ...], value: object) -> Choice | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from kernel_runtime.settings.arrays import read_array
+from kernel_runtime.settings.declared import inside, module_of
 from kernel_runtime.settings.field_types import parse_type
 from kernel_runtime.settings.json_types import members_of_json_schema, merge_types
 from kernel_runtime.settings.kinds import (
@@ -61,7 +62,7 @@ class FieldSpec:
     reason
         Why it can't be edited here, None where it can.
     owner
-        Dotted name of the class that the field belongs to, None where that isn't known.
+        The class that the field belongs to, as `declared` names it; None where not known.
     settings_class
         Dotted name of the unit's settings class, or None.
     children
@@ -270,7 +271,7 @@ class _Builder:
                     inner.get(child.name, MISSING),
                     before.get(child.name, MISSING),
                     prefix=f"{path}.",
-                    owner=_seen_from(owner, group.name),
+                    owner=_owner_of(owner, member.name, group),
                 )
                 for child in group.members
             )
@@ -290,10 +291,16 @@ class _Builder:
         )
 
 
-def _seen_from(owner: str | None, name: str | None) -> str | None:
-    """A class name as the module of another class has it: postponed annotations name no module."""
-    module = (owner or "").rpartition(".")[0]
-    return f"{module}.{name}" if name and module and "." not in name else name
+def _owner_of(owner: str | None, field: str, group: FieldType) -> str | None:
+    """The class that the fields of a group belong to, as `declared` names it."""
+    name = group.name
+    if owner is None:
+        return name
+    if name is None:
+        return inside(owner, field)
+    # Postponed annotations name no module: it is that of the class that they stand in.
+    module = module_of(owner)
+    return f"{module}.{name}" if module and "." not in name else name
 
 
 def _reason(refined: FieldType, text: str | None) -> str | None:
@@ -345,6 +352,9 @@ def _with_choices(stated: FieldType, choices: object) -> FieldType:
         limited: FieldType = replace(inner, args=(_with_choices(inner.args[0], values),))
     else:
         names = [name for name in map(enum_name, values) if name is not None]
+        if inner.kind == "choice" and inner.name is not None:
+            # A literal of enum members: the text names their class.
+            names = [inner.name]
         found = tuple(Choice(enum_value(value), getattr(value, "name", None)) for value in values)
         if inner.kind == "enum" and inner.choices and not names:
             return stated

@@ -6,18 +6,32 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ezmsg.core.graphmeta import SettingsChangedEvent, SettingsSnapshotValue
 
-from .verdict import Verdict, verdict_of
+from .verdict import Origin, Verdict, verdict_of
 
 HISTORY_LENGTH = 10_000
 EXPECTED_AT_MOST = 20
 
-ChangeSource = Literal["this kernel", "elsewhere", "initial"]
+ChangeSource = Literal[
+    "this kernel",
+    "another session",
+    "another unit",
+    "the unit itself",
+    "not known which",
+    "initial",
+]
+
+
+_BY_ORIGIN: dict[Origin, ChangeSource] = {
+    "session": "another session",
+    "units": "another unit",
+    "unknown": "not known which",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +43,16 @@ class SettingsChange:
     time
         Unix seconds, as the owner stamped it.
     unit, field
-        Address of the unit; dotted path of the field.
+        Address of the unit; dotted path of the field, empty where the unit's settings can't be
+        read field by field: the values are the text of all of them then.
     old, new
         Structured values; ``old`` is None where none was known.
     source
         ``"this kernel"`` for an edit that this context made, ``"initial"`` for the first
-        report of a unit, else ``"elsewhere"``: another client, or the unit itself.
+        report of a unit. In a graph of our host else ``"another session"``, ``"another unit"``
+        that is connected to its INPUT_SETTINGS, or ``"the unit itself"``, which made another
+        value of what it was asked. ezmsg's own events don't say who asked, so that elsewhere
+        it is ``"not known which"`` of these.
     seq
         Number of the event on its server.
     """
@@ -72,6 +90,10 @@ def structured_of(value: SettingsSnapshotValue) -> dict[str, Any]:
     return {}
 
 
+def _text_of(value: SettingsSnapshotValue) -> str:
+    return value.repr_value if isinstance(value.repr_value, str) else ""
+
+
 def value_at(structured: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path.
 
@@ -105,6 +127,38 @@ def same_value(one: Any, other: Any) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same_value(one[key], other[key]) for key in one)
     return type(one) is type(other) and (one == other or (one != one and other != other))
+
+
+def same_or_both_nan(one: Any, other: Any) -> bool:
+    """Equal, 1 and 1.0 too; NaN is what was asked where NaN was asked."""
+    return bool(one == other or (one != one and other != other))
+
+
+def value_or_none(structured: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path, None where the path leads nowhere."""
+    try:
+        return value_at(structured, path)
+    except KeyError:
+        return None
+
+
+def changed_paths(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    """Paths of the leaves that differ."""
+    known = dict(leaves(before))
+    return {
+        path
+        for path, value in leaves(after)
+        if path not in known or not same_value(known[path], value)
+    }
+
+
+def apart_from(paths: Collection[str], fields: Collection[str]) -> set[str]:
+    """Those of some paths that are no part of these fields, nor these of them."""
+    return {
+        path
+        for path in paths
+        if not any(f"{path}.".startswith(f"{own}.") or own.startswith(f"{path}.") for own in fields)
+    }
 
 
 class SettingsStore:
@@ -170,7 +224,7 @@ class SettingsStore:
                 change = self._history[place]
                 if change.seq < seq:
                     break
-                if change.seq == seq:
+                if change.seq == seq and change.source != "the unit itself":
                     self._history[place] = replace(change, source="this kernel")
 
     def take_snapshot(self, snapshot: Mapping[str, SettingsSnapshotValue]) -> None:
@@ -203,29 +257,43 @@ class SettingsStore:
         *,
         initial: bool,
     ) -> None:
-        source: ChangeSource = "elsewhere"
+        source: ChangeSource = "not known which"
+        verdict = verdict_of(event.value)
+        asked = dict(verdict.asked) if verdict is not None else structured
         if unit in self._own_pending:
-            self._own_pending[unit].append((event.seq, structured))
+            self._own_pending[unit].append((event.seq, asked))
         expected = self._own_expected.get(unit, [])
-        if structured in expected:
-            del expected[: expected.index(structured) + 1]
+        if asked in expected:
+            del expected[: expected.index(asked) + 1]
             source = "this kernel"
         elif initial or known is None:
             source = "initial"
+        elif verdict is not None:
+            source = _BY_ORIGIN[verdict.origin]
+        adjusted = verdict is not None and verdict.kind == "adjusted"
         before = dict(leaves(known.structured)) if known else {}
         with self._lock:
             for path, new in leaves(structured):
                 old = before.get(path)
-                if path not in before or old != new or type(old) is not type(new):
+                if path not in before or not same_value(old, new):
+                    by_itself = adjusted and not same_value(value_or_none(asked, path), new)
+                    by: ChangeSource = "the unit itself" if by_itself else source
                     self._history.append(
-                        SettingsChange(event.timestamp, unit, path, old, new, source, event.seq)
+                        SettingsChange(event.timestamp, unit, path, old, new, by, event.seq)
                     )
+            text = _text_of(event.value)
+            if not structured and (known is None or text != known.text):
+                # No field of it can be read: all of it is one change.
+                old_text = known.text if known is not None else None
+                self._history.append(
+                    SettingsChange(event.timestamp, unit, "", old_text, text, source, event.seq)
+                )
 
     def _take(self, unit: str, value: SettingsSnapshotValue, *, seq: int, at: float) -> None:
         state = ReportedSettings(
             structured=structured_of(value),
             schema=value.settings_schema,
-            text=value.repr_value if isinstance(value.repr_value, str) else "",
+            text=_text_of(value),
             seq=seq,
             reported_at=at,
             verdict=verdict_of(value),

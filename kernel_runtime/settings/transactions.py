@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..errors import GraphError, SettingsRejectedError
-from .edits import EditOutcome, SettingsEditor
+from .edits import SettingsEditor
 from .known_fields import KnownFields
+from .outcomes import EditOutcome
 from .store import same_value
 from .undo import FieldEdit, Transaction, UndoLog
 
@@ -38,10 +39,9 @@ class SettingsTransactions:
         self._editor = editor
         self._log = UndoLog(on_change)
 
-    @property
-    def combines(self) -> bool:
-        """Whether the fields of a unit are one published value."""
-        return self._editor.combines
+    def why_not_whole(self, unit: str, fields: Mapping[str, object]) -> str | None:
+        """Why several checked fields of a unit are not one published value, None where they are."""
+        return self._editor.why_not_whole(unit, fields)
 
     @property
     def to_undo(self) -> Transaction:
@@ -61,7 +61,8 @@ class SettingsTransactions:
         changes
             ``{unit: {field path: value}}``.
         timeout
-            Seconds for each message: one a unit in a graph of our host, one a field elsewhere.
+            Seconds for each message: one a unit where its fields go as one value, else one a
+            field.
 
         Raises
         ------
@@ -80,9 +81,10 @@ class SettingsTransactions:
 
     async def edit(self, unit: str, path: str, value: object, *, timeout: float) -> EditOutcome:
         """Send one value that is checked already, and remember it for `undo`."""
-        before = self._fields.value(unit, path)
+        before = self._fields.values_of(unit)
         outcome = (await self._editor.edit(unit, {path: value}, timeout=timeout))[path]
-        self._log.record((FieldEdit(unit, path, before, outcome.value),))
+        if path in before:
+            self._log.record((FieldEdit(unit, path, before[path], outcome.value),))
         return outcome
 
     async def undo(self, *, force: bool, timeout: float) -> Outcomes:
@@ -119,8 +121,9 @@ class SettingsTransactions:
         outcomes: Outcomes = {}
         done: list[FieldEdit] = []
         for unit, fields in checked.items():
-            for step in self._steps(fields):
-                before = {path: self._fields.value(unit, path) for path in step}
+            why_not = self.why_not_whole(unit, fields) if len(fields) > 1 else None
+            for step in _steps(fields, whole=why_not is None):
+                before = self._fields.values_of(unit)
                 try:
                     found = await self._editor.edit(unit, step, timeout=timeout)
                 except BaseException as error:
@@ -128,17 +131,15 @@ class SettingsTransactions:
                         error.add_note(note)
                     raise
                 if len(step) < len(fields):
-                    found = {path: one.one_by_one() for path, one in found.items()}
+                    found = {path: one.one_by_one(why_not or "") for path, one in found.items()}
                 outcomes.setdefault(unit, {}).update(found)
+                # What can't be read can't be put back.
                 done.extend(
-                    FieldEdit(unit, path, before[path], one.value) for path, one in found.items()
+                    FieldEdit(unit, path, before[path], one.value)
+                    for path, one in found.items()
+                    if path in before
                 )
         return outcomes, tuple(done)
-
-    def _steps(self, fields: Mapping[str, object]) -> list[dict[str, object]]:
-        if self._editor.combines:
-            return [dict(fields)] if fields else []
-        return [{path: value} for path, value in fields.items()]
 
     async def _put_back(self, done: list[FieldEdit], timeout: float) -> list[str]:
         notes = []
@@ -167,3 +168,9 @@ class SettingsTransactions:
         for edit in edits:
             changes.setdefault(edit.unit, {})[edit.field] = edit.after
         return (await self._apply(self._checked(changes), timeout))[0]
+
+
+def _steps(fields: Mapping[str, object], *, whole: bool) -> list[dict[str, object]]:
+    if whole:
+        return [dict(fields)] if fields else []
+    return [{path: value} for path, value in fields.items()]

@@ -6,6 +6,7 @@ wrong is refused here, with the reason, before anything is sent.
 
 from __future__ import annotations
 
+import collections
 import enum
 import importlib
 import pathlib
@@ -16,8 +17,14 @@ import numpy as np
 
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.settings.arrays import array_of
+from kernel_runtime.settings.declared import (
+    AsDeclared,
+    LikeDefault,
+    MemberReference,
+    module_of,
+)
 from kernel_runtime.settings.kinds import FieldType
-from kernel_runtime.settings.references import CallReference, LikeDefault, can_be_looked_up
+from kernel_runtime.settings.references import CallReference, ItemsReference, can_be_looked_up
 from kernel_runtime.settings.scalars import (
     Refusal,
     bytes_of,
@@ -27,8 +34,10 @@ from kernel_runtime.settings.scalars import (
     int_of,
     limited,
     literal_of,
+    numpy_of,
     path_of,
     sized,
+    standard_of,
 )
 from kernel_runtime.settings.schema import FieldSpec
 from kernel_runtime.settings.type_names import ARRAY_PROTOCOLS
@@ -42,6 +51,16 @@ _BUILDERS: Final[dict[str, Callable[[list[object]], object]]] = {
     "set": set,
     "frozenset": frozenset,
 }
+_MADE_WHEN_MISSING: Final[dict[str, Callable[[], object]]] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "list": list,
+    "dict": dict,
+    "set": set,
+}
+_REFERENCES: Final = (CallReference, LikeDefault, MemberReference, AsDeclared)
 
 
 def coerce(
@@ -88,8 +107,10 @@ class _Coercer:
         self.current = current
 
     def coerce(self, wanted: FieldType, value: object, *, outermost: bool = False) -> object:
-        if isinstance(value, (CallReference, LikeDefault)):
+        if isinstance(value, _REFERENCES):
             return value
+        if outermost and _is_guessed(wanted) and isinstance(value, (list, tuple, Mapping)):
+            return self._as_declared(wanted, value, outermost)
         match wanted.kind:
             case "union":
                 return self._union(wanted, value, outermost)
@@ -97,15 +118,16 @@ class _Coercer:
                 if value is None:
                     return None
             case "any":
-                return value
+                return self._as_declared(wanted, value, outermost)
             case "bool":
                 if isinstance(value, (bool, np.bool_)):
-                    return bool(value)
+                    return numpy_of(self.spec, bool(value), outermost)
             case "int":
                 number = limited(wanted, int_of(wanted, value))
-                return self._as_default(wanted, number, outermost, enum.Enum)
+                exact = numpy_of(self.spec, number, outermost)
+                return self._as_default(wanted, exact, outermost, enum.Enum)
             case "float":
-                return limited(wanted, float_of(wanted, value))
+                return numpy_of(self.spec, limited(wanted, float_of(wanted, value)), outermost)
             case "complex":
                 return complex_of(wanted, value)
             case "str":
@@ -113,7 +135,10 @@ class _Coercer:
                     text = sized(wanted, str(enum_value(value)))
                     return self._as_default(wanted, text, outermost, enum.Enum, pathlib.PurePath)
             case "bytes":
-                return sized(wanted, bytes_of(wanted, value))
+                raw = sized(wanted, bytes_of(wanted, value))
+                return bytearray(raw) if self.spec.type_text.endswith("bytearray") else raw
+            case "standard":
+                return standard_of(wanted, value)
             case "path":
                 return path_of(wanted, value)
             case "literal":
@@ -152,7 +177,10 @@ class _Coercer:
         reasons: list[str] = []
         for alternative in (*fitting, *others):
             try:
-                return self.coerce(alternative, value, outermost=outermost)
+                made = self.coerce(alternative, value, outermost=outermost)
+                if alternative.kind == "str" and type(made) is str and outermost:
+                    return self._text_or_member(wanted, made)
+                return made
             except Refusal as refusal:
                 reasons.append(str(refusal))
         real = [arg for arg in wanted.args if arg.kind != "none"]
@@ -162,6 +190,14 @@ class _Coercer:
         if len(fitting) == 1:
             raise Refusal(reasons[0])
         raise Refusal(takes(wanted, value))
+
+    def _text_or_member(self, wanted: FieldType, text: str) -> object:
+        """Text in a field that also takes members of an enum whose values aren't known here."""
+        owner = self.spec.owner
+        named = any(arg.kind in ("named", "choice", "enum") for arg in wanted.args)
+        if not named or owner is None or not can_be_looked_up(owner):
+            return text
+        return MemberReference(owner, self.spec.name, text, or_text=True)
 
     def _enum(self, wanted: FieldType, value: object, outermost: bool) -> object:
         if isinstance(value, enum.Enum):
@@ -182,9 +218,21 @@ class _Coercer:
             alike = {type(item.value) for item in wanted.choices} or {str}
             if alike == {float} and type(plain) is int:
                 plain = float(plain)
-            if type(plain) not in alike:
+            # Text may be a member's name; the class itself refuses what it doesn't have.
+            if type(plain) not in alike and not isinstance(plain, str):
                 raise Refusal(takes(wanted, value))
+            return self._of_guessed_class(wanted.name, plain, outermost)
         return self._of_class(wanted.name, plain, outermost)
+
+    def _of_guessed_class(self, name: str | None, plain: object, outermost: bool) -> object:
+        """A value or name of a member of an enum, of which no more than the name is known."""
+        owner = self.spec.owner
+        nameable = name is None or "." not in name or can_be_looked_up(name)
+        if owner is None or not can_be_looked_up(owner) or not nameable:
+            return self._of_class(name, plain, outermost)
+        if not outermost and name is None:
+            return plain
+        return MemberReference(owner, self.spec.name, plain, name=name)
 
     def _of_class(self, name: str | None, plain: object, outermost: bool) -> object:
         """A plain value as an instance of a class that is known by name, if at all."""
@@ -195,15 +243,14 @@ class _Coercer:
         owner = self.spec.owner
         if owner is not None and can_be_looked_up(owner):
             if outermost:
-                kinds = (enum.Enum, type(plain))
-                return LikeDefault(owner, self.spec.name, plain, kinds=kinds, alias=name)
+                return MemberReference(owner, self.spec.name, plain, name=name)
             if name is not None:
                 return CallReference(self._in_module(name), plain)
         return plain
 
     def _in_module(self, name: str) -> str:
         """A bare class name, as seen from the module of the class that uses it."""
-        module = (self.spec.owner or self.spec.settings_class or "").rpartition(".")[0]
+        module = module_of(self.spec.owner or self.spec.settings_class or "")
         return f"{module}.{name}" if module and "." not in name else name
 
     def _items(self, wanted: FieldType, value: object, outermost: bool) -> object:
@@ -216,9 +263,10 @@ class _Coercer:
             built = _BUILDERS[wanted.kind](items)
         except TypeError:
             raise Refusal("can't hold lists or dicts in a set") from None
-        if wanted.name is not None:
-            module, _, name = wanted.name.rpartition(".")
-            return getattr(importlib.import_module(module), name)(items)
+        if wanted.name is not None and not wanted.witnessed:
+            return _standard_class(wanted.name)(items)
+        if wanted.name is not None and not outermost and self._can_make(wanted.name):
+            return ItemsReference(self._in_module(wanted.name), items)
         return self._as_default(wanted, built, outermost, list, tuple, set, frozenset)
 
     def _as_default(
@@ -230,14 +278,29 @@ class _Coercer:
             return value
         return LikeDefault(owner, self.spec.name, value, kinds=kinds)
 
+    def _as_declared(self, wanted: FieldType, value: object, outermost: bool) -> object:
+        """A value of a field that holds None, and of whose type nothing is known here."""
+        owner = self.spec.owner
+        plain = isinstance(value, (str, int, float, list, tuple, dict))
+        if not (outermost and wanted.witnessed and plain) or not can_be_looked_up(owner):
+            return value
+        assert owner is not None
+        return AsDeclared(owner, self.spec.name, value)
+
+    def _can_make(self, name: str) -> bool:
+        return can_be_looked_up(self._in_module(name))
+
     def _fixed(self, wanted: FieldType, value: object) -> object:
         items = _sequence(wanted, value)
         if len(items) != len(wanted.args):
             raise Refusal(f"takes exactly {len(wanted.args)} items, not {len(items)}")
-        return tuple(
+        made = tuple(
             self._at(f"item {index}", arg, item)
             for index, (arg, item) in enumerate(zip(wanted.args, items, strict=True), 1)
         )
+        if wanted.name is not None and self._can_make(wanted.name):
+            return ItemsReference(self._in_module(wanted.name), list(made))
+        return made
 
     def _at(self, place: str, wanted: FieldType, value: object) -> object:
         try:
@@ -254,7 +317,10 @@ class _Coercer:
             made_key = self._at(f"key {key!r}", key_type, _key_as_it_was(key_type, key))
             made[made_key] = self._at(f"entry {key!r}", value_type, item)
         sized(wanted, made)
-        return made
+        if wanted.name == "collections.defaultdict":
+            # As the type says what is missing: defaultdict[str, int] makes zeros.
+            return collections.defaultdict(_MADE_WHEN_MISSING.get(value_type.kind), made)
+        return made if wanted.name is None else _standard_class(wanted.name)(made)
 
     def _object(self, wanted: FieldType, value: object) -> object:
         if not isinstance(value, Mapping):
@@ -270,8 +336,12 @@ class _Coercer:
                 known = ", ".join(members)
                 raise Refusal(f"has no field {key!r}. It has {known}")
             member = members.get(str(key))
+            if member is not None:
+                item = self._at(f"field {key}", member.type, item)
+            guessed = member is None or member.type.witnessed
+            name = self._in_module(wanted.name)
             given[str(key)] = (
-                item if member is None else self._at(f"field {key}", member.type, item)
+                AsDeclared(name, str(key), item) if guessed and _is_plain(item) else item
             )
         lacking = [name for name, item in members.items() if item.required and name not in given]
         if lacking:
@@ -285,7 +355,16 @@ class _Coercer:
         if not can_be_looked_up(name):
             raise Refusal(f"can't be set from here: its class ({name}) can't be named elsewhere")
         if isinstance(value, Mapping):
-            return CallReference(name, **{str(key): item for key, item in value.items()})
+            parts = {str(key): item for key, item in value.items()}
+            return CallReference(
+                name,
+                **{
+                    key: AsDeclared(name, key, item) if _is_plain(item) else item
+                    for key, item in parts.items()
+                },
+            )
+        if isinstance(value, (list, tuple)):
+            return ItemsReference(name, list(value))
         if isinstance(value, (bool, int, float, str)) and not is_repr(value):
             return CallReference(name, value)
         raise Refusal(takes(wanted, value))
@@ -301,6 +380,25 @@ class _Coercer:
             raise Refusal("takes numbers in lists of equal length") from None
         # ArrayLike takes lists as they are; a field of ndarray needs the array itself.
         return value if wanted.name in ARRAY_PROTOCOLS else made
+
+
+def _standard_class(name: str) -> Callable[[object], object]:
+    """A container of the standard library, which every process has."""
+    module, _, short = name.rpartition(".")
+    found: Callable[[object], object] = getattr(importlib.import_module(module), short)
+    return found
+
+
+def _is_guessed(wanted: FieldType) -> bool:
+    """Whether a value shows a settings class, or a list of whatever, and nothing names it."""
+    inner = wanted.args[0] if wanted.kind in ("list", "vtuple") else wanted
+    if not (wanted.witnessed and wanted.name is None):
+        return False
+    return inner.kind == "any" or (inner.kind == "dataclass" and inner.name is None)
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int, float, list, tuple, dict))
 
 
 def _key_as_it_was(wanted: FieldType, key: object) -> object:

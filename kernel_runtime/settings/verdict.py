@@ -13,7 +13,8 @@ from typing import Any, Literal, cast
 
 ATTRIBUTE = "ezmsg_nb_verdict"
 
-VerdictKind = Literal["applied", "unseen", "refused"]
+VerdictKind = Literal["applied", "unseen", "refused", "adjusted"]
+Origin = Literal["session", "units", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +25,23 @@ class Verdict:
     ----------
     kind
         ``"applied"``: its own SETTINGS are the value. ``"unseen"``: its handler ended well,
-        but its SETTINGS do not show the value. ``"refused"``: its handler raised; the event
-        carries what the unit holds in place of what was asked.
+        but its SETTINGS do not show the value. ``"refused"``: its handler raised.
+        ``"adjusted"``: its handler made something else of it. In both cases the event carries
+        what the unit holds in place of what was asked.
     asked
         The structured value that was asked.
     error, traceback
         Of the handler that raised; empty otherwise.
+    origin
+        Who asked: ``"session"``, a client of the GraphServer; ``"units"``, the graph itself,
+        by a stream that is connected to the unit's INPUT_SETTINGS; or ``"unknown"``.
     """
 
     kind: VerdictKind
     asked: Mapping[str, Any]
     error: str = ""
     traceback: str = ""
+    origin: Origin = "unknown"
 
     def as_plain(self) -> dict[str, Any]:
         """Builtin values only, which any unpickler can read."""
@@ -44,6 +50,7 @@ class Verdict:
             "asked": dict(self.asked),
             "error": self.error,
             "traceback": self.traceback,
+            "origin": self.origin,
         }
 
 
@@ -53,8 +60,13 @@ def verdict_of(value: object) -> Verdict | None:
     if not isinstance(found, dict):
         return None
     kind, asked = found.get("kind"), found.get("asked")
-    if kind not in ("applied", "unseen", "refused") or not isinstance(asked, dict):
+    if kind not in ("applied", "unseen", "refused", "adjusted") or not isinstance(asked, dict):
         return None
+    origin = found.get("origin")
     return Verdict(
-        cast(VerdictKind, kind), asked, str(found.get("error", "")), str(found.get("traceback", ""))
+        cast(VerdictKind, kind),
+        asked,
+        str(found.get("error", "")),
+        str(found.get("traceback", "")),
+        cast(Origin, origin) if origin in ("session", "units") else "unknown",
     )

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 from kernel_runtime.settings.kinds import ANY, NONE, Choice, FieldType, Kind, Member, union_of
+from kernel_runtime.settings.standard_types import standard_text, standard_type_of_report
 
 _ANGLE_REPR: Final = re.compile(r"<.+>", re.DOTALL)
 _CALL_REPR: Final = re.compile(r"(?P<name>[A-Za-z_][\w.]*)\(.*\)", re.DOTALL)
@@ -107,6 +108,9 @@ def type_of_value(value: object) -> FieldType:
         return replace(ANY, witnessed=True)
     if enum_name(value) is not None:
         return _enum_of(value, None)
+    standard = standard_type_of_report(value)
+    if standard is not None:
+        return FieldType("standard", name=standard.name, witnessed=True)
     if isinstance(value, str) and is_repr(value):
         name = _called_name(value)
         if name == "array":
@@ -178,7 +182,8 @@ def refine(stated: FieldType, value: object, default: object = None) -> FieldTyp
             found = _enum_of(value, stated)
             return found if not found.witnessed or not stated.choices else stated
         case "choice" if not stated.choices:
-            return replace(stated, choices=_enum_of(value, stated, default).choices)
+            seen = _enum_of(value, stated, default).choices
+            return replace(stated, choices=seen, witnessed=True)
         case "union":
             return _refine_union(stated, value, default)
         case "list" | "vtuple" | "set" | "frozenset":
@@ -200,13 +205,17 @@ def _refine_named(stated: FieldType, value: object, default: object) -> FieldTyp
         if shown.kind == "dataclass":
             return replace(shown, name=stated.name)
         return shown
+    standard = standard_type_of_report(value)
+    if standard is not None:
+        return FieldType("standard", name=standard.name)
     own = (stated.name or "").rpartition(".")[2]
     if is_repr(value) or (isinstance(value, str) and own and _called_name(value) == own):
         return FieldType("opaque", name=stated.name, text=stated.text)
     if enum_name(value) is not None or isinstance(value, (bool, int, float, str)):
         return _enum_of(value, stated, default)
     if isinstance(value, (list, tuple, set, frozenset)):
-        return type_of_value(value)
+        # A named tuple, or an alias of a container.
+        return replace(type_of_value(value), name=stated.name)
     return stated
 
 
@@ -270,6 +279,8 @@ def shows(alternative: FieldType, value: object) -> bool:
             return isinstance(value, (int, float)) and not isinstance(value, bool)
         case "str":
             return isinstance(value, str) and not is_repr(value)
+        case "standard":
+            return standard_text(alternative.name, value) is not None
         case "path":
             return isinstance(value, str) and (not is_repr(value) or path_text(value) != value)
         case "literal" | "enum":

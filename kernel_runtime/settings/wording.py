@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from kernel_runtime.settings.kinds import Choice, FieldType, Kind
+from kernel_runtime.settings.standard_types import standard_type
 from kernel_runtime.settings.witness import enum_value
 
 _NOUNS: Final[dict[str, str]] = {
@@ -54,6 +55,9 @@ def type_in_words(wanted: FieldType) -> str:
         if len(words) == 1:
             return words[0]
         return f"{', '.join(words[:-1])} or {words[-1]}"
+    if wanted.kind == "standard":
+        standard = standard_type(wanted.name)
+        return standard.words if standard is not None else "text"
     if wanted.kind in _CONTAINERS:
         item = wanted.args[0]
         inside = "" if item.kind == "any" else f" of {_plural(item)}"
@@ -117,7 +121,7 @@ def exact_kinds(value: object) -> tuple[Kind, ...]:
     if isinstance(value, (float, np.floating)):
         return ("literal", "enum", "float", "int")
     if isinstance(value, str):
-        return ("ellipsis", "literal", "enum", "str", "path", "choice")
+        return ("ellipsis", "literal", "enum", "standard", "str", "path", "choice")
     if isinstance(value, np.ndarray):
         return ("array", "list", "vtuple")
     if isinstance(value, list):

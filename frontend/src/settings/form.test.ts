@@ -216,7 +216,7 @@ describe("the form", () => {
       collect: true,
       staged: 2,
       units: ["LP", "HP"],
-      whole: true,
+      pieces: "",
       applying: false,
     };
     kernel.say({ type: "fields", seq: 2, units: {}, tools: offered });

@@ -48,7 +48,7 @@ export interface Node {
 }
 
 /**
- * How a field stands: value, state, error, initial value (if another), value from elsewhere, and
+ * How a field stands: value, state, error, note, initial value (if another), value from elsewhere, and
  * what the unit holds while an edit waits to be applied.
  */
 export interface Status {
@@ -56,6 +56,7 @@ export interface Status {
   v: Encoded;
   s: EditState;
   e?: string;
+  n?: string;
   i?: Encoded;
   x?: Encoded;
   h?: Encoded;
@@ -79,7 +80,8 @@ export interface Tools {
   collect: boolean;
   staged: number;
   units: string[];
-  whole: boolean;
+  /** Why the fields of a unit would go one after the other; empty where they go as one value. */
+  pieces: string;
   applying: boolean;
 }
 

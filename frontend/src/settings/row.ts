@@ -320,7 +320,7 @@ export class FieldRow {
     } else if (!this.control.fits(status.v)) {
       note.replaceChildren(`holds ${words(status.v)}, which is not ${node.w}`);
     } else {
-      note.replaceChildren();
+      note.replaceChildren(status.n ?? "");
     }
   }
 

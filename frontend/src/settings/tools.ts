@@ -28,6 +28,7 @@ export class ToolBar {
   private readonly discard: HTMLButtonElement;
   private readonly staged = make("div", { class: "staged", role: "status" });
   private readonly count = make("span", { class: "count" });
+  private readonly pieces = make("span", { class: "pieces" }, "not atomic");
   private readonly message = make("div", { class: "message", role: "status" });
   private readonly panel = make("div", { class: "panel", id: uniqueId() });
   private state: Tools | null = null;
@@ -55,7 +56,7 @@ export class ToolBar {
     this.apply = make("button", { type: "button", class: "solid" }, "Apply");
     this.apply.addEventListener("click", () => this.work("apply"));
     this.discard = this.action("Discard", () => this.client.tell("discard"));
-    this.staged.append(this.count, this.apply, this.discard);
+    this.staged.append(this.count, this.pieces, this.apply, this.discard);
     element.setAttribute("role", "group");
     element.setAttribute("aria-label", "All settings");
     const collect = make(
@@ -231,8 +232,10 @@ export class ToolBar {
     this.count.textContent = state.applying ? "Applying…" : waiting;
     this.count.title = state.units.join(", ");
     this.apply.disabled = this.discard.disabled = !idle;
-    this.apply.title = state.whole
-      ? "All or nothing. A unit gets its fields as one value."
-      : "All or nothing. Fields go one after the other: a unit runs on some of them for a moment.";
+    this.apply.title = state.pieces
+      ? "All or nothing in the end. Fields go one after the other: a unit runs on some of them for a moment."
+      : "All or nothing. A unit gets its fields as one value.";
+    this.pieces.hidden = state.pieces === "";
+    this.pieces.title = `${this.apply.title} ${state.pieces}`;
   }
 }
