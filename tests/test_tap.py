@@ -7,7 +7,7 @@ import mmap
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -155,7 +155,10 @@ g = ezn.run(
 )
 tap = g.tap("SOURCE/OUTPUT")
 tap.collect(10)
-print(json.dumps([g.address, g._host.pid, tap.pid]))
+scope = g.scope("SOURCE/OUTPUT")
+trace = g.trace(sample_mod=5)
+trace.__enter__()
+print(json.dumps([g.address, g._host.pid, tap.pid, scope.pid]))
 """
 
 
@@ -164,31 +167,50 @@ def sink_rate_hz(watched: ezn.LiveGraph, seconds: float) -> float:
     return float(profile[profile["topic"] == "SINK/INPUT"]["rate_hz"].iloc[0])
 
 
-def test_a_stopped_or_busy_or_killed_kernel_leaves_the_pipeline_its_rate() -> None:
+def assert_rate_is_kept(rate_meanwhile_hz: Callable[[], float]) -> None:
+    """Also on a machine that is busy with something else now and then."""
+    found: list[float] = []
+    while len(found) < 4:
+        found.append(rate_meanwhile_hz())
+        if found[-1] == pytest.approx(RATE_HZ, rel=ALLOWED_LOSS):
+            return
+    pytest.fail(f"The pipeline ran at {found} instead of {RATE_HZ} messages/s.")
+
+
+def test_a_kernel_with_tap_scope_and_trace_may_stop_be_busy_or_die() -> None:
     with Kernel() as kernel:
-        address, host_pid, tap_pid = json.loads(kernel.run(IN_KERNEL).text)
+        address, *own_pids = json.loads(kernel.run(IN_KERNEL).text)
         with ezn.connect(address) as watched:
             # At first the source makes up for what it missed while its sink started.
             wait_for(
                 lambda: sink_rate_hz(watched, 1.0) == pytest.approx(RATE_HZ, rel=ALLOWED_LOSS),
                 "the pipeline to run at its rate",
             )
-            os.kill(kernel.pid, signal.SIGSTOP)
-            try:
-                stopped_hz = sink_rate_hz(watched, 5.0)
-            finally:
-                os.kill(kernel.pid, signal.SIGCONT)
-            kernel.client.execute("import ctypes; ctypes.PyDLL(None).sleep(3)")
-            busy_hz = sink_rate_hz(watched, 3.0)
-            assert stopped_hz == pytest.approx(RATE_HZ, rel=ALLOWED_LOSS)
-            assert busy_hz == pytest.approx(RATE_HZ, rel=ALLOWED_LOSS)
-        text = kernel.run("print(len(tap.collect(20)), tap.dropped)").text
-        assert text.split()[0] == "20"
+
+            def stopped_hz() -> float:
+                os.kill(kernel.pid, signal.SIGSTOP)
+                try:
+                    return sink_rate_hz(watched, 5.0)
+                finally:
+                    os.kill(kernel.pid, signal.SIGCONT)
+
+            def busy_hz() -> float:
+                kernel.client.execute("import ctypes; ctypes.PyDLL(None).sleep(3)")
+                return sink_rate_hz(watched, 3.0)
+
+            assert_rate_is_kept(stopped_hz)
+            assert_rate_is_kept(busy_hz)
+        text = kernel.run(
+            "print(len(tap.collect(20)), scope.received > 20, len(trace.frame()))"
+        ).text
+        count, received, samples = text.split()
+        assert (count, received) == ("20", "True")
+        assert int(samples) > 100
         kernel.kill()
         killed_at = time.monotonic()
         wait_for(
-            lambda: not psutil.pid_exists(host_pid) and not psutil.pid_exists(tap_pid),
-            "host and observer to be gone",
+            lambda: not any(map(psutil.pid_exists, own_pids)),
+            "host and observers to be gone",
             5.0,
         )
         assert time.monotonic() - killed_at < 5.0
