@@ -9,6 +9,9 @@
 JSON) over ours; null where ezmsg-dashboard is not installed.
 ``bytes_per_sample``: memory of a million samples that are kept.
 ``latency_1m_s``: latency of every connection from 1 M samples, a fan-in among them.
+``joined_percent``: of messages with one publisher; each other one is classified.
+``export_1m_s``: a million samples to Parquet, and to Perfetto's file
+(``export_perfetto_1m_s``, null in a quick run).
 ``open_10m_s``: from a Parquet data set of 10 M samples to a DataFrame.
 """
 
@@ -23,6 +26,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -35,6 +39,7 @@ from ezmsg.core.graphmeta import (
     ProfilingTraceStreamBatch,
 )
 
+from ezmsg_nb.perfetto import write_perfetto
 from ezmsg_nb.trace_export import read_trace, write_frame
 from ezmsg_nb.trace_frames import latency_frame, samples_frame
 from kernel_runtime.model import Edge, Port, ProcessInfo, Topology, UnitInfo
@@ -230,15 +235,32 @@ def large_recording(total: int) -> TraceRecording:
     return recording
 
 
-def questions(rounds: int) -> dict[str, float]:
+def questions(rounds: int, *, perfetto: bool) -> dict[str, float | None]:
     recording = large_recording(1_000_000)
 
     def latency() -> object:
         return latency_frame(recording.topology, TraceReader(recording).edges())
 
+    single = [edge for edge in TraceReader(recording).edges() if edge.to_topic != "JOIN/INPUT"]
+    folder = Path(tempfile.mkdtemp(prefix="ezmsg-nb-trace-"))
+    try:
+        parquet_s = seconds(
+            lambda: write_frame(samples_frame(recording, recording.columns()), folder / "trace")
+        )
+        trace: Any = SimpleNamespace(recording=recording)
+        perfetto_s = (
+            seconds(lambda: write_perfetto(trace, folder / "trace.pftrace")) if perfetto else None
+        )
+    finally:
+        shutil.rmtree(folder)
     return {
         "bytes_per_sample": recording.nbytes / len(recording),
         "latency_1m_s": statistics.median(seconds(latency) for _ in range(rounds)),
+        "joined_percent": 100.0
+        * sum(edge.matched for edge in single)
+        / sum(edge.received for edge in single),
+        "export_1m_s": parquet_s,
+        "export_perfetto_1m_s": perfetto_s,
     }
 
 
@@ -258,7 +280,7 @@ def opening(total: int, rounds: int) -> float:
 def main() -> None:
     options = arguments(__doc__ or "")
     figures = ingestion(60_000 if options.quick else 300_000, 3 if options.quick else 7)
-    figures |= questions(3 if options.quick else 5)
+    figures |= questions(3 if options.quick else 5, perfetto=not options.quick)
     figures["open_10m_s"] = opening(10_000_000, 3)
     report({name: None if value is None else round(value, 4) for name, value in figures.items()})
 

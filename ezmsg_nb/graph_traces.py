@@ -53,8 +53,6 @@ class GraphTraces:
     ----------
     meter
         What looking at the graph costs.
-    delay_listeners
-        Called with `edge_delays` when a trace has ended.
     """
 
     def __init__(
@@ -77,7 +75,6 @@ class GraphTraces:
         )
         self._delays: Mapping[EdgeKey, EdgeDelay] = {}
         self._newest: TraceRecording | None = None
-        self.delay_listeners: list[Callable[[Mapping[EdgeKey, EdgeDelay]], None]] = []
         _all_graphs.add(self)
 
     def trace(
@@ -132,8 +129,6 @@ class GraphTraces:
 
     def _take_ended(self, recording: TraceRecording) -> None:
         self._newest = recording
-        for listener in list(self.delay_listeners):
-            listener(self.edge_delays)
 
     def bottlenecks(self, seconds: float) -> pd.DataFrame:
         """Look at the graph for a time, and rank what limits it."""
