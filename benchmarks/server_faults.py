@@ -260,11 +260,11 @@ def longest_ms_by_fault(
 ) -> dict[str, float]:
     """Measure the longest wait of another client under each fault, in ms: median of rounds.
 
-    Our server has all faults in turn, round by round; ezmsg's own is a new one each time.
+    Our server has all faults in turn, round by round; ezmsg's own each once, a new one each time.
     """
     found: dict[str, list[float]] = {name: [] for name in FAULTS}
-    faults = list(FAULTS) * rounds
-    for some in [[one] for one in faults] if kind == "stock" else [faults]:
+    stock = kind == "stock"
+    for some in [[name] for name in FAULTS] if stock else [list(FAULTS) * rounds]:
         with server(kind) as (address, _), peer("processes", str(address), "1", "0", "0"):
             for name in some:
                 length_s = storm_s if name == "storm_of_connections" else seconds
