@@ -10,12 +10,17 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
+from stored_notebooks import stored_text
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLES = ("topology.js", "topology.css", "settings_form.js", "profile_view.js", "scope.js")
 BUNDLE_LIMIT = 150_000
 WHEEL_LIMIT = 2_000_000
+
+QUICKSTART = ROOT / "notebooks" / "01_quickstart.ipynb"
+WITHOUT_EXTRAS = ROOT / "tests" / "without_extras_script.py"
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -94,30 +99,69 @@ def test_wheel_has_every_module_of_the_checkout(wheel: Path) -> None:
     assert packed == listed
 
 
-def test_wheel_imports_in_an_empty_environment_without_node(
-    wheel: Path, tmp_path: Path, without_node: str
-) -> None:
-    environment = tmp_path / "environment"
-    python = environment / "bin" / "python"
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory, without_node: str) -> Path:
+    """The Python of an environment with nothing but the wheel, the lab and demo extras."""
+    folder = tmp_path_factory.mktemp("installed")
+    python = folder / "environment" / "bin" / "python"
     uv = (sys.executable, "-m", "uv")
-    _run(*uv, "venv", "--python", sys.executable, environment, folder=tmp_path, path=without_node)
-    installed = _installed_versions(tmp_path)
     _run(
-        *(*uv, "pip", "install", "--python", python, "--constraint", installed, wheel),
-        folder=tmp_path,
+        *(*uv, "venv", "--python", sys.executable, folder / "environment"),
+        folder=folder,
         path=without_node,
     )
+    versions = _installed_versions(folder)
+    for wanted in (f"ezmsg-nb @ {wheel.as_uri()}", f"ezmsg-nb[demo] @ {wheel.as_uri()}"):
+        _run(
+            *(*uv, "pip", "install", "--python", python, "--constraint", versions, wanted),
+            folder=folder,
+            path=without_node,
+        )
+        if "[" not in wanted:
+            _check_that_missing_extras_are_named(python, folder, without_node)
+    return python
+
+
+def _check_that_missing_extras_are_named(python: Path, folder: Path, path: str) -> None:
+    """Without extras a graph runs, and what needs an extra says which."""
+    said = _run(python, WITHOUT_EXTRAS, folder=folder, path=path)
+    assert said.splitlines()[-5:] == [
+        "demo: ezmsg-nb[demo]",
+        "parquet: ezmsg-nb[trace]",
+        "perfetto: ezmsg-nb[trace]",
+        "xarray: ezmsg-nb[tap]",
+        "lab: ezmsg-nb[lab]",
+    ], said
+
+
+def test_wheel_works_in_an_empty_environment_without_node(
+    installed: Path, tmp_path: Path, without_node: str
+) -> None:
     said = _run(
-        *(python, "-c"),
-        "import ezmsg_nb, kernel_runtime, importlib.resources as r;"
+        *(installed, "-c"),
+        "import ezmsg_nb, importlib.resources as r;"
         "print(ezmsg_nb.__file__);"
         "print(len(r.files('ezmsg_nb').joinpath('static/topology.js').read_text()))",
         folder=tmp_path,
         path=without_node,
     )
     file, size = said.split()
-    assert Path(file).is_relative_to(environment)
+    assert Path(file).is_relative_to(installed.parents[1])
     assert int(size) > 0
+
+
+def test_the_quickstart_runs_from_the_wheel(
+    installed: Path, tmp_path: Path, without_node: str
+) -> None:
+    notebook = nbformat.reads(stored_text(QUICKSTART), as_version=4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    # Displaying a graph is what the end of a cell does.
+    script = tmp_path / "quickstart.py"
+    script.write_text(
+        "\n".join([*cells, "print(g.units().shape[0], type(topology).__name__)", "g.stop()"])
+    )
+    said = _run(installed, script, folder=tmp_path, path=without_node)
+    assert said.splitlines()[-1] == "10 TopologyWidget"
 
 
 def _installed_versions(folder: Path) -> Path:

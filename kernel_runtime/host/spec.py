@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from typing import Literal
 
+from ..errors import HostStartError
 from .packing import PackedGraph
+
+DEMO_PACKAGES = ("ezmsg.sigproc", "ezmsg.simbiophys")
 
 StartMethod = Literal["fork", "spawn", "forkserver"]
 
@@ -102,5 +106,17 @@ class ProcessExit:
 
 
 def demo_spec() -> GraphSpec:
-    """Return the spec of the EEG pipeline of `kernel_runtime.host.demo_pipeline`."""
+    """Return the spec of the EEG pipeline of `kernel_runtime.host.demo_pipeline`.
+
+    Raises
+    ------
+    HostStartError
+        The packages of the ``demo`` extra are not installed.
+    """
+    missing = [name for name in DEMO_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise HostStartError(
+            f"The demo needs {' and '.join(missing)}: install ezmsg-nb with its extra, "
+            f"ezmsg-nb[demo]."
+        )
     return GraphSpec(factory="kernel_runtime.host.demo_pipeline:build")
