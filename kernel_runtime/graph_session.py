@@ -50,7 +50,11 @@ class GraphSession(ServerLink):
         if payload == self._snapshot_payload:
             # A graph that stands still: its snapshot is copied, not examined again.
             if self._snapshot_copy is None:
-                self._snapshot_copy = pickle.dumps(self._decoded_snapshot(payload))
+                try:
+                    self._snapshot_copy = pickle.dumps(self._decoded_snapshot(payload))
+                except RecursionError:
+                    # Something in it is nested as deep as only decoding can bear.
+                    return self._decoded_snapshot(payload)
             copy: GraphSnapshot = pickle.loads(self._snapshot_copy)
             return copy
         snapshot = self._decoded_snapshot(payload)

@@ -12,17 +12,23 @@ import enum
 import functools
 import types
 import typing
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
 from uuid import UUID
 
 from ezmsg.core import graphmeta
 from ezmsg.core.graphmeta import GraphMetadata, GraphSnapshot, SnapshotProcess, SnapshotSession
 
+from .stand_ins import StandIn
+
 _OPEN = (graphmeta.SettingsSchemaMetadata,)
 """Classes that grow from version to version; whoever reads them looks at each attribute."""
 
 _PROCESS_FIELDS = {field.name for field in dataclasses.fields(SnapshotProcess)}
+
+MAX_DEPTH: Final = 100
+MAX_ITEMS: Final = 2_000_000
+"""A value that holds more, or is nested deeper, is none that settings are made of."""
 
 Check = Callable[[object], bool]
 
@@ -38,10 +44,44 @@ def is_graph_data(value: object) -> bool:
     return type(value).__module__ == graphmeta.__name__ and dataclasses.is_dataclass(value)
 
 
+def is_modest(value: object) -> bool:
+    """Whether a value of any kind can be walked through, shown and compared in bounded time.
+
+    Containers that hold one another twice, and so on, are few bytes in a pickle and without
+    end to whoever walks through them; those nested deep overflow the stack.
+    """
+    level = list(filter(_holds, [value]))
+    left = MAX_ITEMS
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return True
+        left -= sum(map(_size, level))
+        if left < 0:
+            return False
+        level = [item for one in level for item in _items(one) if _holds(item)]
+    return not level
+
+
+def _holds(value: object) -> bool:
+    return isinstance(value, dict | list | tuple | set | frozenset | StandIn)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, StandIn):
+        return len(value.args) + len(value.kwargs) + len(value.items) + 1
+    return len(value)
+
+
+def _items(value: Any) -> Iterable[object]:
+    if isinstance(value, StandIn):
+        return (*value.args, *value.kwargs.values(), *value.items, value.state)
+    return (*value, *value.values()) if isinstance(value, dict) else value
+
+
 @functools.cache
 def _check_for(hint: Any) -> Check:
     if hint is Any or hint is object:
-        return lambda value: True
+        return is_modest
     if hint is float:
         return lambda value: type(value) in (float, int)
     if hint in (int, str, bytes, bool):
