@@ -69,7 +69,9 @@ export function fillLegend(
     const { letter, words } = OWNERS[owner];
     items.push(make("li", { "data-owner": owner }, make("i", {}, letter), words));
   }
-  legend.replaceChildren(...items);
+  const before = legend.innerHTML;
+  const now = items.map((item) => item.outerHTML).join("");
+  if (now !== before) legend.innerHTML = now;
 }
 
 export class StatusLine {

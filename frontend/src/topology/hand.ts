@@ -93,7 +93,7 @@ export class Hand {
       this.#tell(`Select a unit that has an ${side}`);
     } else if (this.#from === null) {
       this.#from = port.topic;
-      this.#tell(`From ${port.topic}: c once more, on its target`);
+      this.#tell(`From ${port.topic}: now c on its target`);
     } else {
       this.#store.ask({ type: "connect", from: this.#from, to: port.topic });
       this.#from = null;

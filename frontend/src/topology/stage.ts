@@ -70,6 +70,7 @@ export class Stage {
   ) {
     this.element.append(this.legend, this.#minimap.element);
     this.theme = readTheme(this.element);
+    new ResizeObserver(() => this.move((view, scene) => view.refit(scene))).observe(this.legend);
   }
 
   /** The stage has another size. */
@@ -175,9 +176,7 @@ export class Stage {
   }
 
   showLegend(): void {
-    const before = this.legend.offsetHeight;
     fillLegend(this.legend, this.marks, this.theme, this.store);
-    if (this.scene && this.legend.offsetHeight !== before) this.viewpoint.refit(this.scene);
   }
 
   readonly #measure: Measure = (text, style) => {

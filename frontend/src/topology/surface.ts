@@ -142,6 +142,6 @@ function flows({ scene, rates }: Frame): boolean {
 
 function context2d(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   const context = canvas.getContext("2d");
-  if (!context) throw new Error("This browser gives no 2D canvas.");
+  if (!context) throw new Error("No 2D canvas.");
   return context;
 }

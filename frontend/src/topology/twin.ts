@@ -17,6 +17,8 @@ export interface TwinActions {
   fold(id: string, folded: boolean): void;
 }
 
+const MOST_RATES = 150;
+
 export class Twin {
   readonly element = make("ul", {
     class: "ezn-twin",
@@ -130,8 +132,12 @@ export class Twin {
     }
   }
 
+  /** Of many rates some at a time: the page lays out each text that changes. */
   showRates(graph: Graph, rates: RateTable): void {
-    for (const { topic, element } of this.#rateElements) {
+    const all = this.#rateElements;
+    const some = all.splice(0, MOST_RATES);
+    all.push(...some);
+    for (const { topic, element } of some) {
       const text = spokenRate(graph, rates, topic);
       if (element.textContent !== text) element.textContent = text;
     }

@@ -100,7 +100,7 @@ export class TopologyView {
     this.#showHeight();
     this.#showGrouping();
     this.#showHistory();
-    this.#rebuildTwin();
+    this.#stage.layout();
   }
 
   destroy(): void {
@@ -358,7 +358,7 @@ export class TopologyView {
     this.#spotlight.pathFocus = !this.#spotlight.pathFocus;
     this.#tools.press("path", this.#spotlight.pathFocus);
     if (this.#spotlight.pathFocus && this.#model.get("selected") === null) {
-      this.#showHint("Select a unit to see its path");
+      this.#showHint("Select a unit first");
     }
     this.#showSpotlight();
   }

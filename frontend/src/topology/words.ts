@@ -67,7 +67,7 @@ export function describeUnit(
 export const OWNERS: Record<Exclude<EdgeOwner, "pipeline">, { letter: string; words: string }> = {
   kernel: { letter: "K", words: "connected from this kernel" },
   session: { letter: "S", words: "connected by another session" },
-  persistent: { letter: "P", words: "persistent: it outlives its session" },
+  persistent: { letter: "P", words: "persistent" },
 };
 
 /** Of the buffers that a publisher has, this many in use are worth a word. */
