@@ -1,0 +1,83 @@
+"""How long a graph takes to start: ours from a running kernel, ``ez.run`` in a script.
+
+``python -m benchmarks.start [--quick]``
+
+Five units in three processes, started by `GraphHost` and attached to, and by ``ezmsg.core.run`` in
+a script of its own, from the interpreter's start; each until the last unit has initialized. In
+turn; medians.
+
+``start_ratio``: ours / ezmsg's, round by round. ``start_s``: ``{"ours": x, "ezmsg": y}``.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from ezmsg_nb.live_graph import attach
+from kernel_runtime.host import GraphHost, GraphSpec
+
+from .harness import arguments, median_ratio, report
+
+SCRIPT = "from benchmarks.start_graph import run; run()"
+UNITS = 5
+
+
+def ours() -> float:
+    began = time.monotonic()
+    host = GraphHost.start(GraphSpec(factory="benchmarks.start_graph:build"))
+    graph = attach(host.address, host=host)
+    took = time.monotonic() - began
+    graph.stop()
+    return took
+
+
+def ezmsg() -> float:
+    # A server of its own is started only where no address is given.
+    environment = {
+        name: value for name, value in os.environ.items() if name != "EZMSG_GRAPHSERVER_ADDR"
+    }
+    began = time.monotonic()
+    # Leader of a session: all of it is ended at once.
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=environment,
+    )
+    assert process.stdout is not None
+    up = 0
+    while up < UNITS:
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError("The script with ez.run ended before its units were up.")
+        up += line.count(b"up")
+    took = time.monotonic() - began
+    os.killpg(process.pid, 9)
+    process.wait()
+    process.stdout.close()
+    return took
+
+
+def main() -> None:
+    options = arguments(__doc__ or "")
+    found: dict[str, list[float]] = {"ours": [], "ezmsg": []}
+    contestants = [("ours", ours), ("ezmsg", ezmsg)]
+    for _ in range(3 if options.quick else 15):
+        for name, start in contestants:
+            found[name].append(start())
+        contestants.reverse()
+    report(
+        {
+            "start_ratio": round(median_ratio(found["ours"], found["ezmsg"]), 3),
+            "start_s": {name: round(statistics.median(took), 3) for name, took in found.items()},
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()
