@@ -24,7 +24,9 @@ from kernel_runtime.safe_pickle import decode
 
 _DECODE = """
 import pickle, sys
+from contextlib import suppress
 from kernel_runtime.errors import UnsafePayloadError
+from kernel_runtime.host import passing_pickle
 from kernel_runtime.safe_pickle import decode
 for name, message in pickle.load(sys.stdin.buffer):
     print(name, flush=True)
@@ -34,6 +36,9 @@ for name, message in pickle.load(sys.stdin.buffer):
         pass
     else:
         sys.exit("was not refused")
+    # What a server of ours would do with it: whether it passes it on or not, it goes on.
+    with suppress(UnsafePayloadError):
+        passing_pickle.decode(message)
 print("all refused")
 """
 
