@@ -18,6 +18,7 @@ function addStyle(element: HTMLElement): void {
 
 function render({ model, el }: RenderContext<FormState>): Cleanup {
   const form = new FormView(model);
+  el.classList.add("ezmsg-nb-settings-view");
   el.append(Object.assign(form.element, { read: () => form.read() }));
   addStyle(el);
   return () => {
