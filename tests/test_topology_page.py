@@ -10,9 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sample_topology import chain, demo_topology, topology, unit
 from settings_form_page import chromium
+from test_topology_actions import Actions
 from topology_page import TopologyPage
 
 from ezmsg_nb.topology_encoding import rate_topics
+from ezmsg_nb.topology_numbers import GraphNumbers
 from ezmsg_nb.topology_widget import TopologyWidget
 from kernel_runtime.model import Edge
 
@@ -307,3 +309,128 @@ def test_no_fault_of_accessibility_is_found(
         }"""
     )
     assert faults == []
+
+
+def test_a_drag_pins_a_box_and_a_double_click_frees_it(
+    shown: TopologyPage, widget: TopologyWidget
+) -> None:
+    root = shown.show()
+    x, y = shown.place_of(root, "LP")
+    shown.page.mouse.down()
+    shown.page.mouse.move(x + 20, y + 40, steps=4)
+    shown.page.mouse.up()
+    shown.until(lambda: "LP" in widget.pins, "the kernel knows where it was put")
+    shown.pump(300)
+    shown.page.mouse.dblclick(*shown.place_of(root, "LP"))
+    shown.until(lambda: widget.pins == {}, "it is back")
+    shown.page.keyboard.press("Alt+ArrowDown")
+    shown.until(lambda: list(widget.pins) == ["LP"], "the keyboard moves it too")
+
+
+def test_a_connection_is_drawn_from_port_to_port(
+    shown: TopologyPage, widget: TopologyWidget
+) -> None:
+    root = shown.show()
+    asked: list[tuple[str, str, str]] = []
+    widget._rewire = lambda *what: asked.append(what)
+    root.locator('[data-unit="SLICE"]').focus()
+    shown.page.keyboard.press("c")
+    root.locator('[data-unit="CAR"]').focus()
+    shown.page.keyboard.press("c")
+    shown.until(lambda: bool(asked), "the kernel is asked")
+    assert asked == [("connect", "SLICE/OUTPUT_SIGNAL", "CAR/INPUT_SIGNAL")]
+    shown.page.keyboard.press("Control+z")
+    shown.until(lambda: len(asked) == 2, "and asked to undo it")
+    assert asked[-1][0] == "undo"
+    widget.send({"type": "note", "text": "A -> B would close a cycle: A, B, A."})
+    shown.pump()
+    expect(root.locator(".ezn-hint")).to_contain_text("would close a cycle: A, B, A")
+
+
+def test_numbers_of_edges_and_processes_are_told(
+    shown: TopologyPage, widget: TopologyWidget
+) -> None:
+    root = shown.show()
+    widget.show_numbers(
+        GraphNumbers(
+            rates={"LP/OUTPUT_SIGNAL": 20.0},
+            inflight={"LP/OUTPUT_SIGNAL": (31, 32)},
+            channels={"DOWNSAMPLE/INPUT_SIGNAL": 2},
+            p99_ms={("LP/OUTPUT_SIGNAL", "DOWNSAMPLE/INPUT_SIGNAL"): 1.5},
+            cpu={"p2": 0.42},
+        )
+    )
+    label = root.locator('[data-rate-of="LP/OUTPUT_SIGNAL"]')
+    expected = "20.0 Hz, backpressure, 31 of 32 buffers in flight, p99 1.5 ms"
+    shown.until(lambda: label.text_content() == expected, "the twin tells all")
+    shown.until(
+        lambda: "42% CPU" in (root.locator('[data-process="p2"]').text_content() or ""),
+        "the legend has the CPU",
+    )
+
+
+def test_owners_of_edges_are_marked(shown: TopologyPage, widget: TopologyWidget) -> None:
+    root = shown.show()
+    graph = demo_topology()
+    edges = [dataclasses.replace(edge, owners=("mine",)) for edge in graph.edges[-1:]]
+    more = Edge("monitor/raw", "CAR/INPUT_SIGNAL", None, "CAR", ("theirs",))
+    widget.show_topology(
+        dataclasses.replace(graph, edges=(*graph.edges[:-1], *edges, more)), own_session="mine"
+    )
+    shown.until(lambda: root.locator("[data-owner]").count() == 2, "both are in the legend")
+    expect(root.locator('[data-owner="kernel"]')).to_contain_text("this kernel")
+    expect(root.locator('[data-owner="session"]')).to_contain_text("another session")
+
+
+def test_a_large_graph_is_laid_out_in_a_worker(page: Page, widget: TopologyWidget) -> None:
+    workers: list[object] = []
+    page.on("worker", lambda one: workers.append(one))
+    shown = TopologyPage(page, widget)
+    root = shown.show()
+    widget.folded = []
+    widget.show_topology(chain(700))
+    shown.until(lambda: root.get_attribute("data-units") == "700", "the graph is known")
+    shown.until(lambda: len(workers) == 1, "a worker was started", 15_000)
+    shown.until(lambda: root.locator("[data-unit]").count() == 700, "it is laid out", 15_000)
+    page.evaluate("views[0](); endModel()")
+
+
+def test_where_no_worker_may_run_layouts_are_made_in_the_page(
+    page: Page, widget: TopologyWidget
+) -> None:
+    policy = "worker-src 'self'; script-src 'unsafe-inline' blob: 'unsafe-eval'"
+    page.goto("about:blank")
+    shown = TopologyPage(page, widget, policy=policy)
+    root = shown.show()
+    widget.folded = []
+    widget.show_topology(chain(700))
+    shown.until(lambda: root.get_attribute("data-units") == "700", "the graph is known")
+    shown.until(lambda: root.locator("[data-unit]").count() == 700, "it is laid out", 15_000)
+
+
+def test_the_slider_shows_the_past_in_colours(shown: TopologyPage, widget: TopologyWidget) -> None:
+    widget.actions = Actions()
+    root = shown.show()
+    shown.page.keyboard.press("Tab")
+    root.get_by_role("button", name="Back in time").click()
+    slider = root.get_by_role("slider")
+    shown.until(slider.is_visible, "the slider is there")
+    slider.focus()
+    shown.page.keyboard.press("Home")
+    shown.until(lambda: root.get_attribute("data-units") == "3", "the graph of then")
+    expect(root.locator(".ezn-words")).to_contain_text("As it was at 10:00:00")
+    shown.until(
+        lambda: "removed" in (root.locator('[data-unit="U2"]').text_content() or ""),
+        "what became of it",
+    )
+    root.get_by_role("button", name="Back in time").click()
+    shown.until(lambda: root.get_attribute("data-units") == "10", "the graph of now")
+
+
+def test_the_picture_is_copied(shown: TopologyPage, widget: TopologyWidget) -> None:
+    root = shown.show()
+    for name, ending in (("DOT", "gv"), ("PNG", "png")):
+        with shown.page.expect_download() as saved:
+            root.get_by_role("combobox", name="Copy as").select_option(name)
+            shown.pump(400)
+        assert saved.value.suggested_filename == f"topology.{ending}"

@@ -76,11 +76,13 @@ async ([source, state]) => {
 class TopologyPage:
     """A page with views of one widget."""
 
-    def __init__(self, page: Page, widget: TopologyWidget) -> None:
+    def __init__(self, page: Page, widget: TopologyWidget, *, policy: str = "") -> None:
         self.page = page
         self._widget = widget
         self._outbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        page.set_content(PAGE)
+        # A policy has to stand before what it is about.
+        tag = f'<meta http-equiv="Content-Security-Policy" content="{policy}">' if policy else ""
+        page.set_content(PAGE.replace("<title>", f"{tag}<title>"))
         page.expose_function("toKernel", self._to_kernel)
         state = widget.get_state()
         widget.send = self._send
