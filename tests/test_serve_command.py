@@ -67,6 +67,7 @@ def test_serve_ends_on_sigterm(tmp_path: Path) -> None:
         server.close()
 
 
+@pytest.mark.timeout(300)
 def test_serve_says_what_is_wrong(slot: PortSlot) -> None:
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -74,7 +75,7 @@ def test_serve_says_what_is_wrong(slot: PortSlot) -> None:
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=150,
             check=False,
         )
 
