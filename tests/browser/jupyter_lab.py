@@ -300,7 +300,8 @@ class NotebookPage:
         self.page.locator(".lm-Menu-item", has_text=re.compile("^Theme$")).hover()
         self.page.locator(".lm-Menu-item", has_text=f"JupyterLab {theme.title()}").first.click()
         light = "true" if theme == "light" else "false"
-        expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", light)
+        body = self.page.locator("body")
+        expect(body).to_have_attribute("data-jp-theme-light", light, timeout=20_000)
 
     def errors(self) -> list[str]:
         """Tracebacks that cells show."""
