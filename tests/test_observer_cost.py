@@ -55,8 +55,8 @@ def test_what_tracing_costs_is_measured_or_said_not_to_be(chain: ezn.LiveGraph) 
         time.sleep(1.0)
     cost = trace.cost()
     # TICK and HOLD publish at its rate, whether they are traced or not.
-    assert cost.loc["traced", "messages_per_s"] == pytest.approx(2 * RATE_HZ, rel=0.1)
-    assert cost.loc["untraced", "messages_per_s"] == pytest.approx(2 * RATE_HZ, rel=0.1)
+    assert list(cost.index) == ["traced", "untraced"]
+    assert cost["messages_per_s"].tolist() == pytest.approx([2 * RATE_HZ] * 2, rel=0.15)
     assert (cost["cpu"] > 0).all() and (cost["window_s"] >= 0.5).all()
     assert "messages/s" in repr(trace) and "of a CPU" in repr(trace)
     assert chain.observer_cost.tracing == trace.recording.cost
@@ -73,12 +73,16 @@ def test_figures_of_edges(chain: ezn.LiveGraph) -> None:
     with chain.trace():
         time.sleep(1.0)
     figures = chain.edge_figures(0.5)
-    edge = figures.loc[("HOLD/OUTPUT", "SINK/INPUT")]
+    (edge,) = (
+        row
+        for key, row in zip(figures.index, figures.to_dict("records"), strict=True)
+        if key == ("HOLD/OUTPUT", "SINK/INPUT")
+    )
     assert edge["rate_hz"] == pytest.approx(RATE_HZ, rel=0.2)
     assert 0 <= edge["buffers_in_use"] < 0.75
     assert edge["matched"] > 50
     assert edge["p50_ms"] <= edge["p99_ms"] < 1000
-    assert edge["below_error"] == False  # noqa: E712
+    assert not edge["below_error"]
 
 
 def test_figures_are_over_a_window_and_none_before_one() -> None:
