@@ -20,6 +20,7 @@ from ezmsg_nb.form_link import ConnectionState, FormLink
 from ezmsg_nb.form_table import html_table, text_table
 from ezmsg_nb.form_tools import FormTools
 from ezmsg_nb.front_end import PROTOCOL, MissingBundleError, bundle
+from ezmsg_nb.subshells import hear_while_cells_run
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.settings.plain import plain_value
 from kernel_runtime.settings.schema import MISSING
@@ -349,6 +350,10 @@ class SettingsForm(anywidget.AnyWidget):
             sections = tuple(self._sections.values())
             extra = {"text/html": html_table(sections), "text/plain": text_table(sections)}
         return {**cast(dict[str, object], data or {}), **extra}, metadata
+
+    def open(self) -> None:
+        super().open()
+        hear_while_cells_run(self.comm)
 
     def close(self) -> None:
         """End the form and free what the browser holds of it."""

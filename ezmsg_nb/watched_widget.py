@@ -10,6 +10,7 @@ import anywidget
 import traitlets
 
 from .front_end import PROTOCOL
+from .subshells import hear_while_cells_run
 
 ConnectionState = Literal["connected", "reconnecting", "closed", "lost"]
 
@@ -70,6 +71,10 @@ class WatchedWidget(anywidget.AnyWidget):
             What happened, or with what there is a connection.
         """
         self._publish("_status", {"state": state, "text": text})
+
+    def open(self) -> None:
+        super().open()
+        hear_while_cells_run(self.comm)
 
     def close(self) -> None:
         with self._lock:

@@ -273,18 +273,22 @@ class NotebookPage:
 
     def run_code(self, code: str, deadline_s: float = 30.0) -> str:
         """Type code into a new last cell, run it, and give the text of its output."""
+        cell = self.start_code(code)
+        prompt = cell.locator(".jp-InputPrompt")
+        expect(prompt).to_have_text(re.compile(r"\d"), timeout=deadline_s * 1000)
+        return "\n".join(cell.locator(".jp-OutputArea-output").all_inner_texts())
+
+    def start_code(self, code: str) -> Locator:
+        """Type code into a new last cell and have it run; the cell, which may run for long."""
         before = self.cells.count()
         self.cells.last.click(position={"x": 5, "y": 5})
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("b")
         expect(self.cells).to_have_count(before + 1)
-        cell = self.page.locator(".jp-NotebookPanel .jp-CodeCell.jp-mod-selected")
         self.page.keyboard.press("Enter")
         self.page.keyboard.insert_text(code)
         self.page.keyboard.press("Control+Enter")
-        prompt = cell.locator(".jp-InputPrompt")
-        expect(prompt).to_have_text(re.compile(r"\d"), timeout=deadline_s * 1000)
-        return "\n".join(cell.locator(".jp-OutputArea-output").all_inner_texts())
+        return self.cells.nth(before)
 
     def save(self) -> None:
         """File > Save Notebook, and wait until it is on disk."""

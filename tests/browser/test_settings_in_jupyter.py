@@ -111,3 +111,25 @@ def test_typing_committing_refusing_undoing_and_others(page: NotebookPage) -> No
     expect(box).to_have_value(re.compile(r"^40(\.0)?$"), timeout=10_000)
     assert page.errors() == []
     assert page.console_errors == []
+
+
+WAIT_FOR_THE_EDIT = """
+import time
+give_up = time.monotonic() + 30
+while g.settings["LP"]["cutoff"] != 33.0 and time.monotonic() < give_up:
+    time.sleep(0.05)
+print("seen" if time.monotonic() < give_up else "not seen while this cell ran")
+"""
+
+
+def test_edits_are_taken_while_a_cell_runs(page: NotebookPage) -> None:
+    cell = page.start_code(WAIT_FOR_THE_EDIT.strip())
+    expect(cell.locator(".jp-InputPrompt")).to_contain_text("*")
+    box = _field(page, "cutoff").get_by_role("textbox").first
+    box.scroll_into_view_if_needed()
+    box.click()
+    page.page.keyboard.press("ControlOrMeta+a")
+    page.page.keyboard.type("33")
+    page.page.keyboard.press("Enter")
+    expect(cell.locator(".jp-OutputArea-output")).to_have_text("seen", timeout=45_000)
+    expect(_field(page, "cutoff")).to_have_attribute("data-state", "applied")
