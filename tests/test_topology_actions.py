@@ -49,7 +49,10 @@ class Page:
     def __init__(self, widget: TopologyWidget) -> None:
         self.sent: list[dict[str, Any]] = []
         widget.send = lambda content, _buffers=None: self.sent.append(content)
-        self.say = lambda **content: widget._handle_custom_msg(content, [])
+        self._widget = widget
+
+    def say(self, **content: Any) -> None:
+        self._widget._handle_custom_msg(content, [])
 
 
 @pytest.fixture

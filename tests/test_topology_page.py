@@ -328,11 +328,11 @@ def test_a_drag_pins_a_box_and_a_double_click_frees_it(
 
 
 def test_a_connection_is_drawn_from_port_to_port(
-    shown: TopologyPage, widget: TopologyWidget
+    shown: TopologyPage, widget: TopologyWidget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = shown.show()
     asked: list[tuple[str, str, str]] = []
-    widget._rewire = lambda *what: asked.append(what)
+    monkeypatch.setattr(widget, "_rewire", lambda *what: asked.append(what))
     root.locator('[data-unit="SLICE"]').focus()
     shown.page.keyboard.press("c")
     root.locator('[data-unit="CAR"]').focus()
