@@ -47,7 +47,7 @@ g = ezn.run(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(browser: Browser, lab: JupyterLab) -> Iterator[NotebookPage]:
     lab.write_notebook("scope.ipynb", CELLS)
     with notebook_page(browser, lab, "scope.ipynb") as opened:
@@ -56,7 +56,6 @@ def page(browser: Browser, lab: JupyterLab) -> Iterator[NotebookPage]:
             yield opened
         finally:
             opened.screenshot("scope_last_seen")
-            lab.shut_down_kernels()
 
 
 def _scope(page: NotebookPage, place: int) -> Locator:
@@ -148,8 +147,10 @@ def test_the_log_goes_on_by_itself_and_shows_text_as_text(page: NotebookPage) ->
 
 
 def test_the_picture_stays_when_the_graph_is_stopped(page: NotebookPage) -> None:
-    page.run_code("g.stop()")
     scope = _scope(page, 0)
+    scope.scroll_into_view_if_needed()
+    _wait_for_columns(page, scope, 300)
+    page.run_code("g.stop()")
     scope.scroll_into_view_if_needed()
     expect(scope).to_have_attribute("data-state", "closed")
     expect(scope.get_by_role("status")).to_contain_text("Stopped.")
