@@ -129,6 +129,8 @@ def odd(
         assert tree.running, tree.output
         with ezn.connect(f"{HOST}:{slot.port}") as graph:
             wait_for(lambda: set(graph.settings) >= set(UNITS), "all settings")
+            # Settings are registered before the processes that take edits of them.
+            wait_for(lambda: set(graph.processes()["units"].explode()) >= set(UNITS), "owners")
             # The first edit of a unit makes its publisher, with shared memory that stays.
             first = {unit: (path, value) for unit, path, value, _ in reversed(EDITS)}
             graph.settings.apply({unit: {path: value} for unit, (path, value) in first.items()})
@@ -149,7 +151,7 @@ def test_each_arrives_as_what_it_is(odd: tuple[ezn.LiveGraph, Path]) -> None:
     for unit, path, value, wanted in EDITS:
         graph.settings[unit][path] = value
         try:
-            wait_for(lambda unit=unit, wanted=wanted: holds(unit, wanted), wanted, 2.0)  # type: ignore[misc]
+            wait_for(lambda unit=unit, wanted=wanted: holds(unit, wanted), wanted, 10.0)  # type: ignore[misc]
         except AssertionError:
             held = [
                 line for line in _lines(folder, unit) if line.startswith(path.partition(".")[0])
