@@ -36,6 +36,7 @@ from .server_pubsub import pubsub_setup_s, throughput_s
 KINDS = ("stock", "ours")
 PROCESSES = 4
 FULL_BUFFER = 200_000
+FULL_BUFFER_QUICK = 60_000
 TRACE_RATE_HZ = 10_000.0
 FULL_BUFFER_OF_STUCK_READER = 10_000
 FEWEST = 50
@@ -86,11 +87,11 @@ def _cpu_ticks(process: psutil.Process) -> int:
     return round((times.user + times.system) * _TICKS_PER_S)
 
 
-async def idle_readers(kind: str, seconds: float) -> tuple[float, float, float]:
+async def idle_readers(kind: str, seconds: float, full: int) -> tuple[float, float, float]:
     """Measure p99 of pings without and with readers in ms, and the server's CPU in percent."""
     with (
-        server(kind) as (address, process),
-        peer("processes", str(address), str(PROCESSES), str(FULL_BUFFER), "0"),
+        server(kind, EZMSG_PROFILE_TRACE_BUFFER_LIMIT=str(full)) as (address, process),
+        peer("processes", str(address), str(PROCESSES), str(full), "0"),
     ):
         control = ProfilingStreamControl(interval=0.05, max_samples=50_000)
         async with GraphContext(address, auto_start=False) as context:
@@ -101,7 +102,7 @@ async def idle_readers(kind: str, seconds: float) -> tuple[float, float, float]:
             async with contextlib.AsyncExitStack() as readers:
                 for _ in range(2):
                     reader = await readers.enter_async_context(trace_subscription(address, control))
-                    await _read_samples(reader, PROCESSES * FULL_BUFFER)
+                    await _read_samples(reader, PROCESSES * full)
                 ticks = _cpu_ticks(process)
                 started = time.perf_counter()
                 await asyncio.sleep(seconds)
@@ -147,24 +148,25 @@ async def measure(*, quick: bool) -> dict[str, object]:
     )
     figures: dict[str, dict[str, float]] = {name: {} for name in names}
     for kind in KINDS:
-        found = (*await idle_readers(kind, seconds), *await stuck_reader(kind, seconds))
+        full = FULL_BUFFER_QUICK if quick else FULL_BUFFER
+        found = (*await idle_readers(kind, seconds, full), *await stuck_reader(kind, seconds))
         for name, value in zip(names, found, strict=True):
             figures[name][kind] = round(value, 2)
     longest: dict[str, dict[str, float]] = {}
     for kind in ("ours",) if quick else KINDS:
         waits_ms = longest_ms_by_fault(
-            kind, 0.6 if quick else 3.0, 2.0 if quick else 20.0, 2.0, 1 if quick else 3
+            kind, 0.3 if quick else 3.0, 1.0 if quick else 20.0, 2.0, 1 if quick else 3
         )
         for fault, wait_ms in waits_ms.items():
             longest.setdefault(fault, {})[kind] = wait_ms
     with contextlib.ExitStack() as servers:
         addresses = {kind: servers.enter_context(server(kind))[0] for kind in KINDS}
         set_up = await interleaved(
-            25 if quick else 200,
+            80 if quick else 200,
             {kind: lambda at=at: pubsub_setup_s(at) for kind, at in addresses.items()},  # type: ignore[misc]
         )
         passed = await interleaved(
-            11 if quick else 60,
+            31 if quick else 60,
             {kind: lambda at=at: throughput_s(at) for kind, at in addresses.items()},  # type: ignore[misc]
         )
     return {
