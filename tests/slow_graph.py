@@ -29,6 +29,8 @@ def slow_graph(folder: Path) -> Iterator[tuple[str, Path]]:
         assert tree.running, tree.output
         with ezn.connect(address) as graph:
             wait_for(lambda: len(graph.settings) == 2, "its settings", 30.0)
+            owned = lambda: set(graph.processes()["units"].explode()) >= set(graph.settings)  # noqa: E731
+            wait_for(owned, "the units' processes", 30.0)
             for unit in graph.settings:
                 # The first edit of a unit makes its publisher, with shared memory that stays.
                 graph.settings[unit]["order"] = 2

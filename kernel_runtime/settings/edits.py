@@ -17,7 +17,7 @@ from typing import Any
 
 from ezmsg.core.graphmeta import SettingsSnapshotValue
 
-from ..errors import RequestTimeoutError, SettingsNotAppliedError
+from ..errors import RequestTimeoutError, SettingsNotAppliedError, UnroutableUnitError
 from ..host.operations import MANY_FIELDS
 from .lost_edits import LostEdits
 from .outcomes import EditOutcome, Expected, matches_verdict, undone_by
@@ -26,6 +26,11 @@ from .verdict import Verdict
 from .whole_values import WholeValues
 
 UpdateSetting = Callable[[str, str, object, float], Awaitable[SettingsSnapshotValue]]
+
+# A graph registers its settings first and its processes when they are up, so a unit that can be
+# seen may have no owner yet; one whose process died has none any more. Nothing tells them apart.
+OWNER_TIMEOUT_S = 2.0
+_OWNER_POLL_S = 0.05
 
 
 class SettingsEditor:
@@ -140,11 +145,22 @@ class SettingsEditor:
         patched: dict[str, Any] | None = None
         self._store.begin_own(edit.unit)
         try:
-            answer = await self._update_setting(edit.unit, path, value, max(0.05, edit.left_s))
+            answer = await self._ask_owner(edit, path, value)
             patched = structured_of(answer)
         finally:
             self._store.end_own(edit.unit, patched)
         return Expected.of(edit.fields, patched, str(answer.repr_value))
+
+    async def _ask_owner(self, edit: _Edit, path: str, value: object) -> SettingsSnapshotValue:
+        """Ask until a process owns the unit: a refusal for want of one has changed nothing."""
+        until = min(edit.deadline, time.monotonic() + OWNER_TIMEOUT_S)
+        while True:
+            try:
+                return await self._update_setting(edit.unit, path, value, max(0.05, edit.left_s))
+            except UnroutableUnitError:
+                if time.monotonic() + _OWNER_POLL_S >= until:
+                    raise
+            await asyncio.sleep(_OWNER_POLL_S)
 
     async def _publish(self, edit: _Edit) -> Expected:
         """Publish all fields as one value, on the unit's own INPUT_SETTINGS."""
