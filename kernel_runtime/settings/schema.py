@@ -10,33 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kernel_runtime.settings.arrays import read_array
 from kernel_runtime.settings.declared import inside, module_of
 from kernel_runtime.settings.field_types import parse_type
 from kernel_runtime.settings.json_types import members_of_json_schema, merge_types
-from kernel_runtime.settings.kinds import (
-    Choice,
-    Constraints,
-    FieldType,
-    Member,
-    union_of,
-    with_constraints,
-)
+from kernel_runtime.settings.kinds import FieldType, Member
+from kernel_runtime.settings.read_only import read_only_reason
 from kernel_runtime.settings.real_types import members_of_class
-from kernel_runtime.settings.witness import (
-    agrees_with_hint,
-    enum_name,
-    enum_value,
-    is_repr,
-    refine,
-    type_of_value,
-)
+from kernel_runtime.settings.stated_limits import with_bounds, with_choices
+from kernel_runtime.settings.witness import agrees_with_hint, is_repr, refine, type_of_value
 
 MISSING: Final = type("Missing", (), {"__repr__": lambda _self: "MISSING"})()
 """Stands for a value or default that isn't known."""
-
-_LENGTH_KINDS: Final = ("str", "path", "bytes", "list", "vtuple", "set", "frozenset", "dict")
-_READ_ONLY_KINDS: Final = ("callable", "opaque", "unknown", "ellipsis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +189,8 @@ class _Builder:
         if real is not None and real.type.kind != "unknown":
             stated = merge_types(real.type, stated)
         stated = self._with_known_members(stated, 0)
-        stated = _with_limits(stated, getattr(field, "bounds", None))
-        stated = _with_choices(stated, getattr(field, "choices", None))
+        stated = with_bounds(stated, getattr(field, "bounds", None))
+        stated = with_choices(stated, getattr(field, "choices", None))
         required = getattr(field, "required", False) is True
         default = getattr(field, "default", None)
         description = _text(getattr(field, "description", None))
@@ -284,7 +268,7 @@ class _Builder:
             required=member.required,
             default=default if usable else MISSING,
             description=member.description,
-            reason=_reason(refined, text) or _reason_of_array(refined, shown),
+            reason=read_only_reason(refined, shown, text),
             owner=owner,
             settings_class=self.settings_type,
             children=children,
@@ -301,74 +285,6 @@ def _owner_of(owner: str | None, field: str, group: FieldType) -> str | None:
     # Postponed annotations name no module: it is that of the class that they stand in.
     module = module_of(owner)
     return f"{module}.{name}" if module and "." not in name else name
-
-
-def _reason(refined: FieldType, text: str | None) -> str | None:
-    """Why a field can't be edited, or None."""
-    shown = text or refined.text or refined.name or "not stated"
-    kinds = {arg.kind for arg in refined.args} if refined.kind == "union" else {refined.kind}
-    if not kinds <= {*_READ_ONLY_KINDS}:
-        # None can be given also where nothing else can.
-        return None
-    if kinds == {"callable"}:
-        return f"A function can't be typed in here (type: {shown})."
-    if "opaque" in kinds:
-        return f"Only the text of this object is known here, not the object (type: {shown})."
-    return f"What this field takes is not known here (type: {shown})."
-
-
-def _reason_of_array(refined: FieldType, value: object) -> str | None:
-    """Why an array can't be edited: only small ones, whose numbers are all known, can."""
-    if refined.without_none.kind != "array":
-        return None
-    array = read_array(value)
-    if array is None or array.values is not None:
-        return None
-    return f"This {array} can't be edited as text: its numbers are not all known here."
-
-
-def _with_limits(stated: FieldType, bounds: object) -> FieldType:
-    """Bounds of the schema. For text and containers ezmsg puts lengths in the same place."""
-    pair = _sequence(bounds)
-    if len(pair) != 2:
-        return stated
-    lower, upper = (float(x) if isinstance(x, (int, float)) else None for x in pair)
-    numeric = Constraints(ge=lower, le=upper)
-    lengths = Constraints(
-        min_length=None if lower is None else int(lower),
-        max_length=None if upper is None else int(upper),
-    )
-    kinds = {arg.kind for arg in stated.args} if stated.kind == "union" else {stated.kind}
-    return with_constraints(stated, lengths if kinds & {*_LENGTH_KINDS} else numeric)
-
-
-def _with_choices(stated: FieldType, choices: object) -> FieldType:
-    """The author's choices. For a container they are the choices of its items."""
-    values = _sequence(choices)
-    if not values:
-        return stated
-    inner = stated.without_none
-    if inner.kind in ("list", "vtuple", "set", "frozenset"):
-        limited: FieldType = replace(inner, args=(_with_choices(inner.args[0], values),))
-    else:
-        names = [name for name in map(enum_name, values) if name is not None]
-        if inner.kind == "choice" and inner.name is not None:
-            # A literal of enum members: the text names their class.
-            names = [inner.name]
-        found = tuple(Choice(enum_value(value), getattr(value, "name", None)) for value in values)
-        if inner.kind == "enum" and inner.choices and not names:
-            return stated
-        known_class = inner.kind in ("enum", "named") and inner.name is not None
-        limited = replace(
-            inner,
-            kind="enum" if known_class or names else "literal",
-            name=names[0] if names else inner.name if known_class else None,
-            choices=found,
-            witnessed=False,
-        )
-    listed = any(choice.value is None for choice in limited.choices)
-    nullable = stated.nullable and stated.kind != "any" and not listed
-    return union_of((limited, FieldType("none"))) if nullable else limited
 
 
 def _sequence(value: object) -> Sequence[object]:
