@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import collections
 import enum
-import importlib
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.settings.arrays import array_of
-from kernel_runtime.settings.declared import (
-    AsDeclared,
-    LikeDefault,
-    MemberReference,
-    module_of,
+from kernel_runtime.settings.containers import (
+    BUILDERS,
+    MADE_WHEN_MISSING,
+    key_as_it_was,
+    sequence_of,
+    standard_class,
 )
+from kernel_runtime.settings.declared import AsDeclared, LikeDefault, MemberReference
 from kernel_runtime.settings.kinds import FieldType
+from kernel_runtime.settings.members import in_module_of, member_of, text_or_member
 from kernel_runtime.settings.references import CallReference, ItemsReference, can_be_looked_up
 from kernel_runtime.settings.scalars import (
     Refusal,
     bytes_of,
     complex_of,
-    find_choice,
     float_of,
     int_of,
     limited,
@@ -41,25 +42,9 @@ from kernel_runtime.settings.scalars import (
 )
 from kernel_runtime.settings.schema import FieldSpec
 from kernel_runtime.settings.type_names import ARRAY_PROTOCOLS
-from kernel_runtime.settings.witness import enum_name, enum_value, is_repr
-from kernel_runtime.settings.wording import exact_kinds, list_of_choices, shown, takes
+from kernel_runtime.settings.witness import enum_value, is_repr
+from kernel_runtime.settings.wording import exact_kinds, takes
 
-_BUILDERS: Final[dict[str, Callable[[list[object]], object]]] = {
-    "list": list,
-    "vtuple": tuple,
-    "tuple": tuple,
-    "set": set,
-    "frozenset": frozenset,
-}
-_MADE_WHEN_MISSING: Final[dict[str, Callable[[], object]]] = {
-    "int": int,
-    "float": float,
-    "str": str,
-    "bool": bool,
-    "list": list,
-    "dict": dict,
-    "set": set,
-}
 _REFERENCES: Final = (CallReference, LikeDefault, MemberReference, AsDeclared)
 
 
@@ -144,7 +129,7 @@ class _Coercer:
             case "literal":
                 return literal_of(wanted, value)
             case "enum" | "choice":
-                return self._enum(wanted, value, outermost)
+                return member_of(self.spec, wanted, value, outermost)
             case "list" | "vtuple" | "set" | "frozenset":
                 return self._items(wanted, value, outermost)
             case "tuple":
@@ -179,7 +164,7 @@ class _Coercer:
             try:
                 made = self.coerce(alternative, value, outermost=outermost)
                 if alternative.kind == "str" and type(made) is str and outermost:
-                    return self._text_or_member(wanted, made)
+                    return text_or_member(self.spec, wanted, made)
                 return made
             except Refusal as refusal:
                 reasons.append(str(refusal))
@@ -191,82 +176,20 @@ class _Coercer:
             raise Refusal(reasons[0])
         raise Refusal(takes(wanted, value))
 
-    def _text_or_member(self, wanted: FieldType, text: str) -> object:
-        """Text in a field that also takes members of an enum whose values aren't known here."""
-        owner = self.spec.owner
-        named = any(arg.kind in ("named", "choice", "enum") for arg in wanted.args)
-        if not named or owner is None or not can_be_looked_up(owner):
-            return text
-        return MemberReference(owner, self.spec.name, text, or_text=True)
-
-    def _enum(self, wanted: FieldType, value: object, outermost: bool) -> object:
-        if isinstance(value, enum.Enum):
-            ours = (wanted.name or "").rpartition(".")[2]
-            theirs = (enum_name(value) or "").rpartition(".")[2]
-            if ours in ("", theirs):
-                return value
-            raise Refusal(takes(wanted, value))
-        plain = enum_value(value)
-        found = find_choice(wanted.choices, plain)
-        if found is None and isinstance(plain, str):
-            found = next((item for item in wanted.choices if item.name == plain), None)
-        if found is not None:
-            plain = found.value
-        elif not wanted.witnessed and wanted.choices:
-            raise Refusal(f"takes one of {list_of_choices(wanted.choices)}, not {shown(value)}")
-        else:
-            alike = {type(item.value) for item in wanted.choices} or {str}
-            if alike == {float} and type(plain) is int:
-                plain = float(plain)
-            # Text may be a member's name; the class itself refuses what it doesn't have.
-            if type(plain) not in alike and not isinstance(plain, str):
-                raise Refusal(takes(wanted, value))
-            return self._of_guessed_class(wanted.name, plain, outermost)
-        return self._of_class(wanted.name, plain, outermost)
-
-    def _of_guessed_class(self, name: str | None, plain: object, outermost: bool) -> object:
-        """A value or name of a member of an enum, of which no more than the name is known."""
-        owner = self.spec.owner
-        nameable = name is None or "." not in name or can_be_looked_up(name)
-        if owner is None or not can_be_looked_up(owner) or not nameable:
-            return self._of_class(name, plain, outermost)
-        if not outermost and name is None:
-            return plain
-        return MemberReference(owner, self.spec.name, plain, name=name)
-
-    def _of_class(self, name: str | None, plain: object, outermost: bool) -> object:
-        """A plain value as an instance of a class that is known by name, if at all."""
-        if name is not None and can_be_looked_up(name):
-            return CallReference(name, plain)
-        if name is not None and "." in name:
-            raise Refusal(f"can't be set from here: its class ({name}) can't be named elsewhere")
-        owner = self.spec.owner
-        if owner is not None and can_be_looked_up(owner):
-            if outermost:
-                return MemberReference(owner, self.spec.name, plain, name=name)
-            if name is not None:
-                return CallReference(self._in_module(name), plain)
-        return plain
-
-    def _in_module(self, name: str) -> str:
-        """A bare class name, as seen from the module of the class that uses it."""
-        module = module_of(self.spec.owner or self.spec.settings_class or "")
-        return f"{module}.{name}" if module and "." not in name else name
-
     def _items(self, wanted: FieldType, value: object, outermost: bool) -> object:
         items = [
             self._at(f"item {index}", wanted.args[0], item)
-            for index, item in enumerate(_sequence(wanted, value), 1)
+            for index, item in enumerate(sequence_of(wanted, value), 1)
         ]
         sized(wanted, items)
         try:
-            built = _BUILDERS[wanted.kind](items)
+            built = BUILDERS[wanted.kind](items)
         except TypeError:
             raise Refusal("can't hold lists or dicts in a set") from None
         if wanted.name is not None and not wanted.witnessed:
-            return _standard_class(wanted.name)(items)
+            return standard_class(wanted.name)(items)
         if wanted.name is not None and not outermost and self._can_make(wanted.name):
-            return ItemsReference(self._in_module(wanted.name), items)
+            return ItemsReference(in_module_of(self.spec, wanted.name), items)
         return self._as_default(wanted, built, outermost, list, tuple, set, frozenset)
 
     def _as_default(
@@ -288,10 +211,10 @@ class _Coercer:
         return AsDeclared(owner, self.spec.name, value)
 
     def _can_make(self, name: str) -> bool:
-        return can_be_looked_up(self._in_module(name))
+        return can_be_looked_up(in_module_of(self.spec, name))
 
     def _fixed(self, wanted: FieldType, value: object) -> object:
-        items = _sequence(wanted, value)
+        items = sequence_of(wanted, value)
         if len(items) != len(wanted.args):
             raise Refusal(f"takes exactly {len(wanted.args)} items, not {len(items)}")
         made = tuple(
@@ -299,7 +222,7 @@ class _Coercer:
             for index, (arg, item) in enumerate(zip(wanted.args, items, strict=True), 1)
         )
         if wanted.name is not None and self._can_make(wanted.name):
-            return ItemsReference(self._in_module(wanted.name), list(made))
+            return ItemsReference(in_module_of(self.spec, wanted.name), list(made))
         return made
 
     def _at(self, place: str, wanted: FieldType, value: object) -> object:
@@ -314,20 +237,20 @@ class _Coercer:
         key_type, value_type = wanted.args
         made: dict[object, object] = {}
         for key, item in value.items():
-            made_key = self._at(f"key {key!r}", key_type, _key_as_it_was(key_type, key))
+            made_key = self._at(f"key {key!r}", key_type, key_as_it_was(key_type, key))
             made[made_key] = self._at(f"entry {key!r}", value_type, item)
         sized(wanted, made)
         if wanted.name == "collections.defaultdict":
             # As the type says what is missing: defaultdict[str, int] makes zeros.
-            return collections.defaultdict(_MADE_WHEN_MISSING.get(value_type.kind), made)
-        return made if wanted.name is None else _standard_class(wanted.name)(made)
+            return collections.defaultdict(MADE_WHEN_MISSING.get(value_type.kind), made)
+        return made if wanted.name is None else standard_class(wanted.name)(made)
 
     def _object(self, wanted: FieldType, value: object) -> object:
         if not isinstance(value, Mapping):
             if _is_instance_named(value, wanted.name):
                 return value
             raise Refusal(takes(wanted, value))
-        if wanted.name is None or not can_be_looked_up(self._in_module(wanted.name)):
+        if wanted.name is None or not can_be_looked_up(in_module_of(self.spec, wanted.name)):
             raise Refusal("can't be set as a whole: its class isn't known here. Set its fields")
         members = {member.name: member for member in wanted.members}
         given: dict[str, object] = {}
@@ -339,17 +262,17 @@ class _Coercer:
             if member is not None:
                 item = self._at(f"field {key}", member.type, item)
             guessed = member is None or member.type.witnessed
-            name = self._in_module(wanted.name)
+            name = in_module_of(self.spec, wanted.name)
             given[str(key)] = (
                 AsDeclared(name, str(key), item) if guessed and _is_plain(item) else item
             )
         lacking = [name for name, item in members.items() if item.required and name not in given]
         if lacking:
             raise Refusal(f"needs a value for {', '.join(lacking)}")
-        return CallReference(self._in_module(wanted.name), **given)
+        return CallReference(in_module_of(self.spec, wanted.name), **given)
 
     def _named(self, wanted: FieldType, value: object) -> object:
-        name = self._in_module(wanted.name or "")
+        name = in_module_of(self.spec, wanted.name or "")
         if _is_instance_named(value, wanted.name):
             return value
         if not can_be_looked_up(name):
@@ -382,13 +305,6 @@ class _Coercer:
         return value if wanted.name in ARRAY_PROTOCOLS else made
 
 
-def _standard_class(name: str) -> Callable[[object], object]:
-    """A container of the standard library, which every process has."""
-    module, _, short = name.rpartition(".")
-    found: Callable[[object], object] = getattr(importlib.import_module(module), short)
-    return found
-
-
 def _is_guessed(wanted: FieldType) -> bool:
     """Whether a value shows a settings class, or a list of whatever, and nothing names it."""
     inner = wanted.args[0] if wanted.kind in ("list", "vtuple") else wanted
@@ -399,26 +315,6 @@ def _is_guessed(wanted: FieldType) -> bool:
 
 def _is_plain(value: object) -> bool:
     return isinstance(value, (str, int, float, list, tuple, dict))
-
-
-def _key_as_it_was(wanted: FieldType, key: object) -> object:
-    """A number that was the key of a dict: ezmsg reports all keys as text."""
-    if wanted.kind not in ("int", "float") or not isinstance(key, str):
-        return key
-    try:
-        return int(key) if wanted.kind == "int" else float(key)
-    except ValueError:
-        return key
-
-
-def _sequence(wanted: FieldType, value: object) -> list[object]:
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return list(value)
-    if isinstance(value, np.ndarray):
-        made = value.tolist()
-        if isinstance(made, list):
-            return made
-    raise Refusal(takes(wanted, value))
 
 
 def _is_instance_named(value: object, name: str | None) -> bool:
