@@ -221,16 +221,18 @@ def large_recording(total: int) -> TraceRecording:
     recording = recording_of(table, total)
     a_unit = -(-total // (len(UNITS) + 2 * len(EDGES)))
     numbers = np.arange(a_unit)
+    random = np.random.default_rng(0)
+    begins = 10**14 + np.cumsum(random.integers(PERIOD_NS // 2, PERIOD_NS * 3 // 2, a_unit))
     for place, unit in enumerate(UNITS):
         process = str(process_of(unit))
         for _, endpoint, topic, metric, value, channel, first in samples_of(unit, 1):
             code = table.code(process, endpoint, topic, metric, channel)
             late = {"user_span_ns": 0, "lease_time_ns": 50}.get(metric, 60)
             late += 7 if first else 0
-            at = 10**14 + numbers * PERIOD_NS + place * 1500 + late
-            columns = Columns(
-                at, np.full(a_unit, value), numbers + first, np.full(a_unit, code, np.int32)
-            )
+            values = (value * random.lognormal(0.0, 0.5, a_unit)).astype(np.int64)
+            # What a unit does takes as long as it says; when it began is when it was received.
+            at = begins + place * 1500 + late + (values - value if channel else 0)
+            columns = Columns(at, values, numbers + first, np.full(a_unit, code, np.int32))
             recording.take(ProcessSamples(process, "h", columns), 1)
     return recording
 
