@@ -9,13 +9,12 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from kernel_runtime.context import KernelGraphContext
-from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.model import UnitInfo
 from kernel_runtime.settings.as_python import changes_as_python
 from kernel_runtime.settings.edits import SettingsEditor
 from kernel_runtime.settings.known_fields import KnownFields, UseClasses
 from kernel_runtime.settings.outcomes import EditOutcome
-from kernel_runtime.settings.presets import UnitPreset, read_preset, write_preset
+from kernel_runtime.settings.saved import both_sides, differences_to, save_preset
 from kernel_runtime.settings.store import SettingsChange, SettingsStore, same_value
 from kernel_runtime.settings.transactions import SettingsTransactions
 from kernel_runtime.settings.undo import Transaction
@@ -232,13 +231,7 @@ class GraphSettings(Mapping[str, UnitSettings]):
 
     def save(self, path: str | Path) -> None:
         """Write the settings that can be changed to a YAML file, for `load` and `diff`."""
-        preset = {}
-        for unit in self:
-            if self.known.read_only_reason(unit) is None:
-                values = self.known.values_of(unit)
-                saved = {path: values[path] for path in self.known.editable(unit) if path in values}
-                preset[unit] = UnitPreset(self.known.settings_type(unit), saved)
-        write_preset(path, preset, graph=self._graph_name)
+        save_preset(path, self.known, graph=self._graph_name)
 
     def load(
         self, path: str | Path, *, skip_unknown: bool = False, timeout: float = EDIT_TIMEOUT_S
@@ -260,20 +253,7 @@ class GraphSettings(Mapping[str, UnitSettings]):
             Units or fields that this graph does not have, named; or a bad value. Nothing was
             sent.
         """
-        wanted: dict[str, dict[str, object]] = {}
-        unknown: list[str] = []
-        for unit, preset in read_preset(path).items():
-            values = self.known.values_of(unit) if self._store.state(unit) is not None else {}
-            for field, value in preset.values.items():
-                if field not in values:
-                    unknown.append(f"{unit}.{field}" if values else unit)
-                elif not same_value(values[field], value):
-                    wanted.setdefault(unit, {})[field] = value
-        if unknown and not skip_unknown:
-            raise SettingsRejectedError(
-                f"{path} has what this graph does not: {', '.join(dict.fromkeys(unknown))}. "
-                f"Nothing was changed; skip_unknown=True leaves those out."
-            )
+        wanted = differences_to(path, self.known, skip_unknown=skip_unknown)
         return self.apply(wanted, timeout=timeout)
 
     def diff(self, other: str | Path | GraphSettings) -> pd.DataFrame:
@@ -285,22 +265,8 @@ class GraphSettings(Mapping[str, UnitSettings]):
             ``unit``, ``field``, ``here``, ``there``; a missing value where one side has no
             such field.
         """
-        if isinstance(other, GraphSettings):
-            there = {unit: other.known.values_of(unit) for unit in other}
-            here = {unit: self.known.values_of(unit) for unit in self}
-        else:
-            there = {unit: dict(found.values) for unit, found in read_preset(other).items()}
-            # A file has only what can be changed.
-            here = {
-                unit: {
-                    path: value
-                    for path, value in self.known.values_of(unit).items()
-                    if path in self.known.editable(unit)
-                }
-                for unit in self
-                if self.known.read_only_reason(unit) is None
-            }
-        return settings_diff_frame(here, there)
+        theirs = other.known if isinstance(other, GraphSettings) else other
+        return settings_diff_frame(*both_sides(self.known, theirs))
 
     def why_not_whole(self, unit: str, fields: Mapping[str, object]) -> str | None:
         """Why several checked fields of a unit are not one published value, None where they are."""
