@@ -3,8 +3,8 @@
 ``python -m benchmarks.start [--quick]``
 
 Five units in three processes, started by `GraphHost` and attached to, and by ``ezmsg.core.run`` in
-a script of its own, from the interpreter's start; each until the last unit has initialized. In
-turn; medians.
+a script of its own, from the interpreter's start; each until the last unit runs (its tasks
+have begun: initialized, connected, all processes past ezmsg's start barrier). In turn; medians.
 
 ``start_ratio``: ours / ezmsg's, round by round. ``start_s``: ``{"ours": x, "ezmsg": y}``.
 """

@@ -1,4 +1,4 @@
-"""Five units that say when they are up, for `benchmarks.start`."""
+"""Five units that say when they run, for `benchmarks.start`."""
 
 # ezmsg's decorators are untyped.
 # mypy: disallow-untyped-decorators=false
@@ -15,7 +15,8 @@ class Link(ez.Unit):
     INPUT = ez.InputStream(int)
     OUTPUT = ez.OutputStream(int)
 
-    async def initialize(self) -> None:
+    @ez.task
+    async def tell(self) -> None:
         print("up", flush=True)
 
     @ez.subscriber(INPUT)

@@ -13,7 +13,8 @@ from ezmsg.core.stream import Stream
 
 from ..errors import AddressCollisionError, HostStartError, SettingsRejectedError
 from .main_module import in_force, is_of_main
-from .packing import PackedGraph, pack_graph
+from .packing import pack_graph
+from .spec import PackedGraph
 
 Connections: TypeAlias = Iterable[tuple[Stream | str | enum.Enum, Stream | str | enum.Enum]]
 """Pairs of what publishes and what subscribes, as ``ezmsg.core.run`` takes them."""

@@ -23,6 +23,7 @@ class EventSender:
         self._fd = fd
         self._events: deque[dict[str, object]] = deque()
         self._wake = threading.Event()
+        self._urgent = threading.Event()
         self._closing = threading.Event()
         self.logs = PendingLogs(on_new=self._wake.set)
         self._thread = threading.Thread(target=self._run, name="event-sender", daemon=True)
@@ -33,19 +34,22 @@ class EventSender:
     def send(self, event: str, **details: object) -> None:
         """Queue an event; logs that were there before go first."""
         self._events.append({"event": event, **details})
+        self._urgent.set()
         self._wake.set()
 
     def close(self, timeout_s: float) -> None:
         """Send what is queued, as far as the kernel takes it in time."""
         self._closing.set()
+        self._urgent.set()
         self._wake.set()
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while True:
             self._wake.wait()
-            if not self._events and not self._closing.is_set():
-                self._closing.wait(_COALESCE_S)
+            # Lines of logs are gathered for a while; an event goes at once.
+            self._urgent.wait(_COALESCE_S)
+            self._urgent.clear()
             self._wake.clear()
             closing = self._closing.is_set()
             try:

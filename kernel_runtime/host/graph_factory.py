@@ -11,7 +11,7 @@ from ezmsg.core import Component
 from ezmsg.core.stream import OutputStream
 
 from .main_module import stand_in_main
-from .packing import PackedGraph
+from .spec import PackedGraph
 
 _GRAPH_ARGUMENTS = {
     "components",

@@ -11,18 +11,14 @@ import os
 import select
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
+from .child_environment import child_environment
 from .process_tree import exit_words, kill_each, session_members
-
-KERNEL_PYTHON_PATH = "EZMSG_NB_KERNEL_PYTHONPATH"
-"""Environment variable with the kernel's own PYTHONPATH, where the host's differs."""
 
 _TREE_GONE_S = 3.0
 _TOLD_AFTER_S = 0.5
@@ -181,31 +177,6 @@ def _lines(fd: int) -> Iterator[bytes]:
         yield from lines
     if partial:
         yield partial
-
-
-def restore_environment() -> None:
-    """In the child: put back what the kernel's own environment had."""
-    kernel_python_path = os.environ.pop(KERNEL_PYTHON_PATH, None)
-    if kernel_python_path:
-        os.environ["PYTHONPATH"] = kernel_python_path
-    elif kernel_python_path is not None:
-        del os.environ["PYTHONPATH"]
-
-
-def child_environment() -> dict[str, str]:
-    """The environment of a Python process that shall import this very package."""
-    environment = dict(os.environ)
-    package_root = str(Path(__file__).resolve().parents[2])
-    if package_root not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
-        # The host imports this very package, however the kernel came by it, and then
-        # restores what the kernel had.
-        python_path = environment.get("PYTHONPATH", "")
-        environment[KERNEL_PYTHON_PATH] = python_path
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, python_path)))
-    # The kernel's inline backend would draw in a process that has no notebook.
-    if environment.get("MPLBACKEND", "").startswith("module://matplotlib_inline"):
-        del environment["MPLBACKEND"]
-    return environment
 
 
 def _after_fork_in_child() -> None:

@@ -12,7 +12,6 @@ import io
 import pickle
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import HostStartError
@@ -23,27 +22,12 @@ from .main_module import (
     main_namespace,
     pack_definitions,
 )
+from .spec import PackedGraph
 
 _LIVE_BASES = {"traitlets.HasTraits", "LiveGraph", "GraphHost", "InteractiveShell"}
 _CLASS_MACHINERY = {"__dict__", "__weakref__", "_abc_impl"}
 _DEEPEST_BLAME = 12
 _MOST_PROBES = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class PackedGraph:
-    """A graph as bytes.
-
-    Attributes
-    ----------
-    definitions
-        Classes and functions of the kernel's ``__main__`` that it uses, by name.
-    arguments
-        Arguments of ezmsg's runner, which refer to the definitions by name.
-    """
-
-    definitions: bytes
-    arguments: bytes
 
 
 def pack_graph(arguments: Mapping[str, Any]) -> PackedGraph:

@@ -7,6 +7,7 @@ standard output. The end of the commands means that the kernel is gone, and the 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import multiprocessing
 import os
@@ -25,6 +26,7 @@ from ezmsg.core.dag import CyclicException
 
 from .backend import host_capture
 from .channels import close_in_unit_processes
+from .child_environment import restore_environment
 from .event_sender import EventSender
 from .graph_factory import (
     CyclicGraphError,
@@ -34,12 +36,10 @@ from .graph_factory import (
     publish_on,
     unpack_graph,
 )
-from .host_process import restore_environment
 from .joined_server import JoinedServer
 from .logs import LogDrain, LogSource
-from .packing import PackedGraph
 from .server_choice import create_graph_server
-from .spec import ProcessExit
+from .spec import PackedGraph, ProcessExit
 from .supervisor import Supervisor
 
 KERNEL_GONE_GRACE_S = 1.5
@@ -118,6 +118,7 @@ class HostService:
             self._serve(address)
             return
         self._phase("starting unit processes")
+        _collect_garbage_again()
         runner = GraphRunner(
             **arguments,
             backend_process=supervisor.create_process,  # type: ignore[arg-type]
@@ -142,6 +143,7 @@ class HostService:
 
     def _serve(self, address: tuple[str, int]) -> None:
         """Have the GraphServer alone, for parts that join it from elsewhere."""
+        _collect_garbage_again()
         self._started = True
         self._sender.send("started", address=f"{address[0]}:{address[1]}", processes=[])
         self._wait_for_stop()
@@ -273,6 +275,12 @@ class HostService:
         # joined. The resource tracker removes what shared memory there may still be.
         self._sender.close(_LAST_EVENTS_S)
         os._exit(code)
+
+
+def _collect_garbage_again() -> None:
+    # What is there by now stays, and forked unit processes share its pages.
+    gc.freeze()
+    gc.enable()
 
 
 _own_source: LogSource | None = None

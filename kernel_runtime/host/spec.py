@@ -7,11 +7,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import HostStartError
-from .packing import PackedGraph
 
 DEMO_PACKAGES = ("ezmsg.sigproc", "ezmsg.simbiophys")
 
 StartMethod = Literal["fork", "spawn", "forkserver"]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedGraph:
+    """A graph as bytes.
+
+    Attributes
+    ----------
+    definitions
+        Classes and functions of the kernel's ``__main__`` that it uses, by name.
+    arguments
+        Arguments of ezmsg's runner, which refer to the definitions by name.
+    """
+
+    definitions: bytes
+    arguments: bytes
 
 
 @dataclass(frozen=True, slots=True)

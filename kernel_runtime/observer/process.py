@@ -15,7 +15,7 @@ from typing import IO, Any, Literal
 
 from ..address import Address
 from ..errors import GraphError, UnsupportedOperationError
-from ..host.host_process import child_environment
+from ..host.child_environment import child_environment
 from .ring import RingReader
 
 START_S = 20.0

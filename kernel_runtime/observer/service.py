@@ -22,7 +22,7 @@ from ezmsg.core.messagecache import CacheMiss
 from ezmsg.core.subclient import Subscriber
 
 from ..ezmsg_compat import channel_transport
-from ..host.host_process import restore_environment
+from ..host.child_environment import restore_environment
 from ..host.main_module import stand_in_main
 from .leaving import leave_after_a_message
 from .ring import RingWriter
