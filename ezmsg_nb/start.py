@@ -68,6 +68,7 @@ def run(
     graph_address: AddressLike = None,
     start_method: StartMethod | None = None,
     cluster: Any = None,
+    hosts: Mapping[str, str] | None = None,
     timeout: float = 30.0,
     **units: Component,
 ) -> LiveGraph:
@@ -103,6 +104,10 @@ def run(
         in turn, and joins the GraphServer that runs beside this kernel. A worker that is lost
         is told of, as a process that died. Needs the extra ``ezmsg-nb[cluster]``, on the
         workers as well.
+    hosts
+        With `cluster`: which component runs where, by their names at the top of the graph:
+        ``hosts={"SOURCE": "amplifier-pc"}``. A host is the name or address of a machine that
+        has a worker, or of a worker itself; the others are placed in turn.
     timeout
         Seconds that the start may take.
 
@@ -138,7 +143,14 @@ def run(
     address = None if graph_address is None else parse_address(graph_address)
     if cluster is not None:
         return _attach_to(
-            _start_on(cluster, definition, address, start_method, timeout), definition
+            _start_on(cluster, definition, hosts, address, start_method, timeout), definition
+        )
+    if hosts:
+        raise HostStartError(
+            f"hosts places {', '.join(hosts)} on workers of a cluster, and there is none: give "
+            f"cluster=distributed.Client(...) as well. Or start those units on their machine with "
+            f"ezmsg.core.run(..., graph_address=...), at this graph's address, which is then a "
+            f"graph_address of run() that the machine reaches."
         )
     spec = GraphSpec(
         graph=definition.pack(),
@@ -156,6 +168,7 @@ def _start(spec: GraphSpec, definition: GraphDefinition | None, timeout: float) 
 def _start_on(
     cluster: Any,
     definition: GraphDefinition,
+    hosts: Mapping[str, str] | None,
     address: Address | None,
     start_method: StartMethod | None,
     timeout: float,
@@ -171,6 +184,7 @@ def _start_on(
     return ClusterHost.start_on(
         cluster,
         definition,
+        hosts=hosts,
         address=None if address is None else (address.host, address.port),
         start_method=start_method,
         timeout_s=timeout,

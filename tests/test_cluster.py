@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +24,18 @@ distributed = pytest.importorskip("distributed")
 TESTS = Path(__file__).resolve().parent
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[Any]:
-    """A client of a cluster with three workers on this machine, each a process."""
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A client of a cluster with one worker, a process of this machine."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(TESTS), before)))
     try:
         with (
             distributed.LocalCluster(
-                n_workers=3,
+                n_workers=1,
                 threads_per_worker=1,
                 dashboard_address=None,
-                local_directory=str(tmp_path),
+                local_directory=str(tmp_path_factory.mktemp("dask")),
                 silence_logs="CRITICAL",
             ) as cluster,
             distributed.Client(cluster) as client,
@@ -45,13 +47,33 @@ def client(tmp_path: Path) -> Iterator[Any]:
             os.environ["PYTHONPATH"] = before
 
 
+@contextmanager
+def another_worker(client: Any, name: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that nobody starts again when it is killed."""
+    worker = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "distributed.cli.dask_worker", client.scheduler.address),
+            *("--name", name, "--nthreads", "1", "--local-directory", str(folder)),
+            *("--no-nanny", "--no-dashboard"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        client.wait_for_workers(2, timeout=60)
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait()
+
+
 def host_of(graph: ezn.LiveGraph) -> ClusterHost:
     host = graph._host
     assert isinstance(host, ClusterHost)
     return host
 
 
-def fail_to_start(client: Any) -> None:
+def test_a_part_that_fails_to_start_is_named_with_its_worker(client: Any) -> None:
     broken = Broken()
     with pytest.raises(HostStartError) as raised:
         ezn.run(BROKEN=broken, cluster=client)
@@ -60,17 +82,38 @@ def fail_to_start(client: Any) -> None:
     assert "no amplifier at this worker" in str(raised.value)
 
 
-def test_a_graph_on_workers_from_its_start_to_the_loss_of_one(client: Any) -> None:
-    fail_to_start(client)
-    with ezn.run(**chain(), cluster=client) as graph:
+def test_hosts_that_are_not_there_are_named(client: Any) -> None:
+    with pytest.raises(HostStartError) as raised:
+        ezn.run(**chain(), cluster=client, hosts={"SINK": "amplifier-pc"})
+    assert "gives SINK to 'amplifier-pc', and the cluster has no worker there" in str(raised.value)
+    assert "It has: 0, 127.0.0.1, tcp://127.0.0.1:" in str(raised.value)
+    with pytest.raises(HostStartError) as raised:
+        ezn.run(**chain(), cluster=client, hosts={"SOURC": "127.0.0.1"})
+    assert "hosts names SOURC" in str(raised.value)
+    assert "It has: SOURCE, GAIN, SINK." in str(raised.value)
+
+
+def test_hosts_without_a_cluster_say_what_there_is_instead() -> None:
+    with pytest.raises(HostStartError, match=r"cluster=distributed.Client.*graph_address"):
+        ezn.run(**chain(), hosts={"SINK": "127.0.0.1"})
+
+
+def test_a_graph_on_workers_from_its_start_to_the_loss_of_one(client: Any, tmp_path: Path) -> None:
+    (first,) = client.scheduler_info(n_workers=-1)["workers"]
+    # By the address of a worker, by the name of one, and SINK in turn.
+    hosts = {"SOURCE": first, "GAIN": "amplifier-pc"}
+    with (
+        another_worker(client, "amplifier-pc", tmp_path) as worker,
+        ezn.run(**chain(), cluster=client, hosts=hosts) as graph,
+    ):
         use_and_restart(graph, client)
-        lose_a_worker(graph, client)
+        assert host_of(graph).workers["SOURCE"] == first != host_of(graph).workers["GAIN"]
+        lose_a_worker(graph, worker)
 
 
 def use_and_restart(graph: ezn.LiveGraph, client: Any) -> None:
     workers = host_of(graph).workers
     assert set(workers) == {"SOURCE", "GAIN", "SINK"}
-    assert len(set(workers.values())) == 3
     pids = client.run(os.getpid)
     units = graph.units()
     for unit, worker in workers.items():
@@ -91,15 +134,14 @@ def use_and_restart(graph: ezn.LiveGraph, client: Any) -> None:
     remembered = [psutil.Process(pid) for pid in units.pid]
     graph.restart()
     assert graph.settings["GAIN"]["gain"] == 3.0
-    assert set(graph.units().index) == {"SOURCE", "GAIN", "SINK"}
+    assert host_of(graph).workers == workers
     assert not any(one.is_running() for one in remembered)
 
 
-def lose_a_worker(graph: ezn.LiveGraph, client: Any) -> None:
+def lose_a_worker(graph: ezn.LiveGraph, lost: subprocess.Popen[bytes]) -> None:
     worker = host_of(graph).workers["GAIN"]
-    pid = client.run(os.getpid, workers=[worker])[worker]
     unit = psutil.Process(graph.units().pid["GAIN"])
-    os.kill(pid, signal.SIGKILL)
+    lost.kill()
     wait_for(lambda: any("GAIN" in one for one in graph.warnings), "the loss to be told", 20.0)
     (warning,) = [one for one in graph.warnings if "GAIN" in one]
     assert f"its worker {worker} was lost" in warning

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import itertools
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlparse
@@ -45,6 +47,7 @@ class ClusterHost(GraphHost):
     def __init__(self, spec: GraphSpec, client: Any) -> None:
         super().__init__(spec)
         self._client = client
+        self._hosts: Mapping[str, str] = {}
         self._channel = f"ezmsg-nb-{uuid4()}"
         self._parts: list[_Part] = []
         self._progress = threading.Condition()
@@ -57,25 +60,36 @@ class ClusterHost(GraphHost):
         client: Any,
         definition: GraphDefinition,
         *,
+        hosts: Mapping[str, str] | None = None,
         address: tuple[str, int] | None = None,
         start_method: StartMethod | None = None,
         timeout_s: float = 30.0,
     ) -> ClusterHost:
         """Start the parts of a graph on the workers of a client, in turn.
 
+        Parameters
+        ----------
+        hosts
+            By the names of components at the top: the host that each shall run on, or the name
+            or address of a worker.
+
         Raises
         ------
         HostStartError
-            There is no worker, or a part did not start; nothing is left running.
+            There is no worker, or none on a host that is asked for, or a part did not start;
+            nothing is left running.
         """
         workers = _workers_of(client)
         if not workers:
             raise HostStartError("The cluster has no workers that a graph could run on.")
-        server = address or (_server_host(client, workers), 0)
+        parts = definition.parts(hosts)
+        placed = _place(parts, hosts or {}, workers)
+        server = address or (_server_host(client, list(workers)), 0)
         graph = cls(GraphSpec(address=server), client)
+        graph._hosts = hosts or {}
         try:
             graph._start(timeout_s)
-            graph._start_parts(definition.parts(), workers, start_method, timeout_s)
+            graph._start_parts(parts, placed, start_method, timeout_s)
         except BaseException:
             graph.stop(timeout_s=2.0)
             raise
@@ -100,6 +114,7 @@ class ClusterHost(GraphHost):
         return ClusterHost.start_on(
             self._client,
             definition,
+            hosts=self._hosts,
             address=spec.address,
             start_method=spec.start_method,
             timeout_s=timeout_s,
@@ -116,16 +131,15 @@ class ClusterHost(GraphHost):
 
     def _start_parts(
         self,
-        definitions: list[GraphDefinition],
-        workers: list[str],
+        definitions: Sequence[GraphDefinition],
+        workers: Sequence[str],
         start_method: StartMethod | None,
         timeout_s: float,
     ) -> None:
         host, _, port = self.address.rpartition(":")
         local = _is_loopback(host)
         self._client.subscribe_topic(self._channel, self._take_told)
-        for number, definition in enumerate(definitions):
-            worker = workers[number % len(workers)]
+        for number, (definition, worker) in enumerate(zip(definitions, workers, strict=True)):
             self._parts.append(_Part(number, worker, definition.unit_addresses()))
             spec = GraphSpec(
                 graph=definition.pack(),
@@ -238,8 +252,36 @@ class ClusterHost(GraphHost):
         )
 
 
-def _workers_of(client: Any) -> list[str]:
-    return sorted(client.scheduler_info(n_workers=-1)["workers"])
+def _workers_of(client: Any) -> dict[str, set[str]]:
+    """Addresses of the workers, each with what it may be called in `hosts`."""
+    found = client.scheduler_info(n_workers=-1)["workers"]
+    return {
+        address: {address, _host_of(address), str(found[address].get("name", address))}
+        for address in sorted(found)
+    }
+
+
+def _place(
+    parts: Sequence[GraphDefinition], hosts: Mapping[str, str], workers: Mapping[str, set[str]]
+) -> list[str]:
+    """The worker of each part: in turn, those of the host that it is given to."""
+    turns: dict[str | None, itertools.cycle[str]] = {None: itertools.cycle(workers)}
+    placed = []
+    for part in parts:
+        name = next(iter(part.components))
+        host = hosts.get(name)
+        if host not in turns:
+            fitting = [worker for worker, names in workers.items() if host in names]
+            if not fitting:
+                known = ", ".join(sorted(set().union(*workers.values())))
+                raise HostStartError(
+                    f"hosts gives {name} to {host!r}, and the cluster has no worker there. "
+                    f"It has: {known}.",
+                    unit=name,
+                )
+            turns[host] = itertools.cycle(fitting)
+        placed.append(next(turns[host]))
+    return placed
 
 
 def _host_of(worker: str) -> str:

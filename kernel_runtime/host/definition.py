@@ -98,19 +98,36 @@ class GraphDefinition:
         )
         return replace(self, components={**self.components, **changed})
 
-    def parts(self) -> list[GraphDefinition]:
+    def parts(self, hosts: Mapping[str, str] | None = None) -> list[GraphDefinition]:
         """The process groups, each as a graph of its own that joins the others.
 
         A component (at the top) that has a process of its own makes a part; all others are
-        one together. A connection belongs to the part that publishes.
+        one together, or one for each of the `hosts` that they are given by name. A connection
+        belongs to the part that publishes.
+
+        Raises
+        ------
+        HostStartError
+            `hosts` names a component that is not there.
         """
+        hosts = hosts or {}
+        unknown = sorted(set(hosts) - set(self.components))
+        if unknown:
+            raise HostStartError(
+                f"hosts names {', '.join(unknown)}, and the graph has no such component at its "
+                f"top. It has: {', '.join(self.components)}.",
+                unit=unknown[0],
+            )
         own = [
             name
             for name in self.components
             if self._address_of(name) in (self.process_components or ())
         ]
-        rest = [name for name in self.components if name not in own]
-        groups = [*([rest] if rest else []), *([name] for name in own)]
+        shared: dict[str | None, list[str]] = {}
+        for name in self.components:
+            if name not in own:
+                shared.setdefault(hosts.get(name), []).append(name)
+        groups = [*shared.values(), *([name] for name in own)]
         owner = {name: at for at, names in enumerate(groups) for name in names}
         parts = []
         for at, names in enumerate(groups):
