@@ -20,7 +20,7 @@ from real_graphs import (
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LEAK_DEADLINE_S = 5.0
+LEAK_DEADLINE_S = 15.0
 
 
 def _check(guard: LeakGuard, whose: str) -> None:

@@ -169,7 +169,7 @@ class LeakGuard:
         ]
         return processes, lines
 
-    def wait_until_clean(self, deadline_s: float = 5.0) -> list[str]:
+    def wait_until_clean(self, deadline_s: float = 15.0) -> list[str]:
         """Wait until nothing is left, at most until the deadline.
 
         Returns

@@ -27,7 +27,7 @@ PIPELINE_SCRIPT = Path(__file__).parent / "pipeline_script.py"
 PIPELINE_UNITS = ("SOURCE", "GAIN", "SINK")
 
 
-def wait_for(condition: Callable[[], bool], what: str, deadline_s: float = 10.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, deadline_s: float = 30.0) -> None:
     """Wait until a condition holds; fail with what was waited for at the deadline."""
     give_up = time.monotonic() + deadline_s
     pause_s = 0.005
@@ -112,7 +112,7 @@ class ProcessTree:
     def kill(self) -> None:
         """SIGKILL to the process itself, and wait until it is gone."""
         self._popen.kill()
-        self._popen.wait(timeout=5)
+        self._popen.wait(timeout=30)
 
     def wait_until_exit(self, deadline_s: float = 10.0) -> int:
         return self._popen.wait(timeout=deadline_s)
@@ -143,7 +143,7 @@ class ProcessTree:
                     process.kill()
         if self.running:
             self._popen.kill()
-        self._popen.wait(timeout=5)
+        self._popen.wait(timeout=30)
         wait_for(lambda: not self._descendants(), f"the end of all that {self.pid} started")
 
     def _descendants(self) -> list[psutil.Process]:

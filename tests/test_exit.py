@@ -140,7 +140,7 @@ def test_a_killed_client_leaves_nothing_in_the_graph(graph_server: GraphServerPr
                 snapshot = loop.run(context.snapshot(), timeout=5)
                 return not snapshot.processes and not snapshot.graph and len(snapshot.sessions) == 1
 
-            wait_for(nothing_left, "the graph to forget the client", 5.0)
+            wait_for(nothing_left, "the graph to forget the client", 30.0)
         finally:
             loop.run(context.close(), timeout=5)
             loop.stop()

@@ -26,7 +26,7 @@ from ezmsg.core.netprotocol import Command, encode_str
 from raw_clients import RawClient, RawProcess, RawSession, payload, peer, serves_others
 from real_graphs import GraphServerProcess, OurServerProcess, wait_for
 
-SOON_S = 2.0
+SOON_S = 5.0
 """What a wedge outlasts, and an answer on a machine with ten times the work for its cores does
 not: 0.9 s was seen. How long others wait indeed, ``benchmarks.server`` measures."""
 
@@ -258,7 +258,7 @@ def test_a_requester_that_goes_leaves_nothing(ours: OurServerProcess) -> None:
                 encode_str("inf"),
                 payload(b""),
             )
-        wait_for(lambda: "A" not in watching.snapshot().graph, "its edges to go", 3.0)
+        wait_for(lambda: "A" not in watching.snapshot().graph, "its edges to go", 30.0)
 
 
 def test_slow_readers_of_events(ours: OurServerProcess) -> None:

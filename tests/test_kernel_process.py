@@ -35,7 +35,7 @@ async def theirs(graph_server: GraphServerProcess) -> AsyncIterator[GraphContext
         yield opened
 
 
-async def until(condition: Callable[[], bool], what: str, deadline_s: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], what: str, deadline_s: float = 30.0) -> None:
     give_up = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < give_up, f"Waited {deadline_s:g} s in vain for {what}."
@@ -76,8 +76,10 @@ async def test_it_is_seen_and_answers_and_leaves(
 async def test_custom_operations_take_and_give_bytes(
     context: KernelGraphContext, theirs: GraphContext
 ) -> None:
+    asked = asyncio.Event()
+
     async def slow(payload: bytes) -> bytes:
-        await asyncio.sleep(0.5)
+        await asked.wait()
         return payload[::-1]
 
     def broken(payload: bytes) -> bytes:
@@ -91,9 +93,9 @@ async def test_custom_operations_take_and_give_bytes(
         reversing = asyncio.create_task(
             theirs.process_request("NOTEBOOK", "reverse", payload=b"abc")
         )
-        started = time.monotonic()
+        # Answered beside an operation that takes its time.
         assert (await context.process_ping("NOTEBOOK")).pid == os.getpid()
-        assert time.monotonic() - started < 0.4
+        asked.set()
         assert (await reversing).payload == b"cba"
         failed = await context.process_request("NOTEBOOK", "broken")
         assert failed.error_code is ProcessControlErrorCode.HANDLER_ERROR
@@ -113,7 +115,7 @@ async def test_it_can_be_traced(context: KernelGraphContext, theirs: GraphContex
         assert (await theirs.process_set_profiling_trace("NOTEBOOK", control)).ok
         stream = context.subscribe_profiling_trace(ProfilingStreamControl(interval=0.05))
         waiting = asyncio.create_task(anext(stream))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not waiting.done():
                 await output.broadcast(1)
                 await asyncio.sleep(0.01)
@@ -167,7 +169,7 @@ async def test_it_registers_again_with_a_new_server(
         former = process.process_id
         await asyncio.to_thread(graph_server.restart)
         await until(lambda: process.process_id != former, "the process to register again")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while process.name not in topology_of(await context.snapshot()).units:
                 await asyncio.sleep(0.02)
         assert (await context.process_ping(process.name)).pid == os.getpid()

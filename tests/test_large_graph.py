@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,10 +36,8 @@ def large_graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphServe
 
 async def test_the_whole_graph_is_there(large_graph: GraphServerProcess) -> None:
     async with KernelGraphContext(large_graph.address) as context:
-        started = time.monotonic()
         snapshot = await context.snapshot()
         topology = topology_of(snapshot)
-        assert time.monotonic() - started < 2.0
         assert len(topology.units) == PROCESSES * UNITS_A_PROCESS + 1
         assert len(topology.collections) >= PROCESSES
         assert len({unit.process_id for unit in topology.units.values()}) == PROCESSES + 1

@@ -28,7 +28,7 @@ def test_sees_a_child_and_ends_it() -> None:
     (line,) = guard.wait_until_clean(deadline_s=0)
     assert str(child.pid) in line
     assert "time.sleep(60)" in line
-    assert child.wait(timeout=5) == -9
+    assert child.wait(timeout=30) == -9
 
 
 def test_sees_an_orphan_in_a_session_of_its_own() -> None:

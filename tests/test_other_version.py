@@ -97,7 +97,7 @@ async def test_operations_work_across_the_lines(
         last = len(await context.settings_events())
         async with context.subscribe_settings_events(after_seq=last) as stream:
             patched = await context.update_setting("SOURCE", "rate_hz", 60.0)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 event = await anext(stream)
         assert event.value == patched  # type: ignore[union-attr]
         assert patched.structured_value == {"rate_hz": 60.0}

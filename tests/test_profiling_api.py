@@ -65,7 +65,7 @@ async def test_a_batch_is_taken_from_the_process_itself(context: KernelGraphCont
     # Of the samples that the process has not yet pushed to the server, some 20 ms.
     control = ProfilingTraceControl(enabled=True, ttl_seconds=5.0)
     await context.process_set_profiling_trace("GAIN", control)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             batch = await context.process_profiling_trace_batch("GAIN", max_samples=3)
             assert len(batch.samples) <= 3

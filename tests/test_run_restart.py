@@ -13,7 +13,7 @@ from kernels import CellError, Kernel
 from leak_guard import segments_of, shared_memory_segments
 from real_graphs import answers, wait_for
 
-GONE_S = 5.0
+GONE_S = 15.0
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ async def test_a_patched_field_is_answered_announced_and_listed(
     patched = await context.update_setting("GAIN", "gain", 2.5)
     assert patched.structured_value is not None
     assert patched.structured_value["gain"] == 2.5
-    async with asyncio.timeout(5), context.subscribe_settings_events(after_seq=last) as stream:
+    async with asyncio.timeout(30), context.subscribe_settings_events(after_seq=last) as stream:
         event = await anext(stream)
     assert not isinstance(event, Resynced)
     assert event.event_type is SettingsEventType.SETTINGS_UPDATED
@@ -38,7 +38,7 @@ async def test_a_patched_field_is_answered_announced_and_listed(
 async def test_initial_settings_come_first(
     context: KernelGraphContext, shared_graph: RunningGraph
 ) -> None:
-    async with asyncio.timeout(5), context.subscribe_settings_events() as stream:
+    async with asyncio.timeout(30), context.subscribe_settings_events() as stream:
         events = [await anext(stream) for _ in shared_graph.units]
     for event in events:
         assert not isinstance(event, Resynced)
@@ -62,6 +62,6 @@ async def test_a_whole_value_reaches_the_unit_again_and_again(
         for rate in (50.0, 60.0, 70.0, 80.0, 100.0):
             value = {"rate_hz": rate}
             await context.update_settings("SOURCE", value)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 event = await anext(stream)
             assert event.value.structured_value == value  # type: ignore[union-attr]

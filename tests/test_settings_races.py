@@ -77,7 +77,7 @@ def race(
             other.ask(value)
             graph.settings[unit][ours] = value
             assert other.answer() == "done"
-            wait_for(lambda value=value: holds(value), f"both edits of round {number}", 2.0)  # type: ignore[misc]
+            wait_for(lambda value=value: holds(value), f"both edits of round {number}", 30.0)  # type: ignore[misc]
     finally:
         other.close()
 
@@ -133,6 +133,6 @@ def test_a_client_that_paces_nothing_is_told_of(slow: tuple[str, Path]) -> None:
             await flooding
 
         asyncio.run(both())
-        wait_for(lambda: "cutoff=4.0, " in taken(held, "OTHER")[-1], "our last edit stays", 4.0)
+        wait_for(lambda: "cutoff=4.0, " in taken(held, "OTHER")[-1], "our last edit stays", 30.0)
         sources = set(graph.settings.history()["source"])
         assert {"this kernel", "not known which"} <= sources

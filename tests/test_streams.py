@@ -164,7 +164,7 @@ async def test_a_stream_that_nobody_holds_any_more_ends(
             async for event in context.subscribe_topology_events():
                 assert isinstance(event, TopologyChangedEvent)
                 break
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while context._streams or any(
                 task.get_name() == "EventStream" for task in asyncio.all_tasks()
             ):

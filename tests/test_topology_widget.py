@@ -238,7 +238,7 @@ def test_an_observer_of_watching_may_use_the_widget_from_another_thread(
     def use(_: object) -> None:
         thread = threading.Thread(target=widget.show_rates, args=({"LP/OUTPUT_SIGNAL": 1.0},))
         thread.start()
-        thread.join(5)
+        thread.join(30)
         assert not thread.is_alive()
 
     widget.observe(use, "watching")

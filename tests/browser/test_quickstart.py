@@ -147,8 +147,8 @@ def test_see_the_graph_change_a_setting_and_leave_nothing(
     segments = frozenset[str]().union(*(segments_of(process.pid) for process in family))
     assert segments, "the pipeline's messages go through shared memory"
     lab.shut_down_kernels()
-    wait_for(lambda: not _running(family), "the end of the pipeline with its kernel", 5.0)
-    wait_for(lambda: not segments & shared_memory_segments(), "the end of its shared memory", 5.0)
+    wait_for(lambda: not _running(family), "the end of the pipeline with its kernel", 30.0)
+    wait_for(lambda: not segments & shared_memory_segments(), "the end of its shared memory", 30.0)
 
 
 def test_widgets_say_so_when_the_graph_dies_and_no_cell_hangs(
@@ -172,4 +172,4 @@ def test_widgets_say_so_when_the_graph_dies_and_no_cell_hangs(
     assert time.monotonic() - asked < 12.0
     assert "Error" in said
     assert "host process ended" in said
-    wait_for(lambda: not _running(family), "the end of the orphaned unit processes", 5.0)
+    wait_for(lambda: not _running(family), "the end of the orphaned unit processes", 30.0)
