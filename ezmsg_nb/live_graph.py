@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import threading
-import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, overload
 
 import pandas as pd
 from ezmsg.core import Component
-from ezmsg.core.graphmeta import GraphSnapshot
 
 from kernel_runtime.address import AddressLike
 from kernel_runtime.background import BackgroundLoop, background_loop
-from kernel_runtime.context import KernelGraphContext
-from kernel_runtime.errors import ClosedError, GraphError, HostStartError
+from kernel_runtime.errors import GraphError, HostStartError
 from kernel_runtime.follower import GraphFollower
 from kernel_runtime.host import GraphHost, LogRecord, ProcessExit
 from kernel_runtime.host.definition import GraphDefinition
-from kernel_runtime.model import Edge, UnitInfo
+from kernel_runtime.model import Edge
 from kernel_runtime.profiling.observer_cost import ObserverCost
-from kernel_runtime.profiling.process_load import LoadSample, loads_between, sample_loads
-from kernel_runtime.profiling.rates import Counts, count_messages, rates_between
 from kernel_runtime.profiling.recording import TraceRecording
-from kernel_runtime.server_link import Status
 from kernel_runtime.settings.edits import SettingsEditor
-from kernel_runtime.topology_history import topology_changes
 
-from .frames import (
-    edges_frame,
-    logs_frame,
-    processes_frame,
-    profile_frame,
-    topology_changes_frame,
-    units_frame,
-)
+from .frames import logs_frame
+from .graph_frames import GraphFrames
 from .graph_settings import GraphSettings
 from .graph_taps import GraphTaps
 from .graph_traces import GraphTraces
@@ -49,20 +35,10 @@ from .restart import RestartPlan, open_follower
 from .scope import Scope
 from .settings_sweep import sweep
 from .tap import GraphTap
-from .topology_difference import DifferenceFrame, difference
 from .trace import DEFAULT_MAX_SAMPLES, Trace
 
-T = TypeVar("T")
 
-CALL_TIMEOUT_S = 10.0
-PING_TIMEOUT_S = 0.5
-DEFAULT_PROFILE_S = 1.0
-"""Window of `profile()` where there is no earlier count to measure from."""
-
-OLDEST_BASELINE_S = 10.0
-
-
-class LiveGraph:
+class LiveGraph(GraphFrames):
     """A graph that runs somewhere, seen and edited from a notebook.
 
     Made by `ezmsg_nb.connect`, `ezmsg_nb.demo` and `ezmsg_nb.run`. Every method returns or
@@ -79,17 +55,11 @@ class LiveGraph:
         *,
         use_classes: bool = False,
     ) -> None:
-        self._follower = follower
-        self._loop = loop
+        super().__init__(follower, loop)
         self._host = host
         self._definition = definition
-        self._closed = False
         self.is_lost = False
         self.is_paused = False
-        self._end_reason = ""
-        self._exits: list[ProcessExit] = []
-        self._baseline: Counts | None = None
-        self._loads: Mapping[str, LoadSample] = {}
         self._lock = threading.Lock()
         context = follower.context
         self._settings = GraphSettings(
@@ -113,21 +83,6 @@ class LiveGraph:
     # -- what it is -------------------------------------------------------------------------
 
     @property
-    def aio(self) -> KernelGraphContext:
-        """The asyncio client behind this; its methods may be awaited from any loop."""
-        return self._follower.context
-
-    @property
-    def address(self) -> str:
-        """``"host:port"`` of the GraphServer."""
-        return str(self.aio.address)
-
-    @property
-    def status(self) -> Status:
-        """``"connected"``, ``"reconnecting"`` or ``"closed"``."""
-        return "closed" if self._closed else self.aio.status
-
-    @property
     def status_text(self) -> str:
         """What there is to say of the status, and what looking at the graph costs."""
         text = self.connection_text
@@ -139,77 +94,11 @@ class LiveGraph:
         return self._traces.meter.cost()
 
     @property
-    def connection_text(self) -> str:
-        """Where and which the server is, or the reason of a trouble."""
-        if self._closed:
-            return self._end_reason or "Closed here."
-        if self.status == "reconnecting":
-            seen = time.strftime("%H:%M:%S", time.localtime(self._follower.seen_at))
-            return (
-                f"The GraphServer at {self.address} does not answer; trying again. "
-                f"What is shown is from {seen}."
-            )
-        return ". ".join((f"{self.address}, ezmsg {self.server_version}", *self.warnings))
-
-    @property
-    def server_version(self) -> str:
-        """Version of ezmsg that the GraphServer runs."""
-        return self.aio.server_version
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a person should know about this graph and the connection to it."""
-        died = (
-            f"The process of {', '.join(exit.units)} ended: {exit.reason}" for exit in self._exits
-        )
-        return (*self.aio.warnings, *self._follower.notes, *died)
-
-    @property
     def settings(self) -> GraphSettings:
         """Settings of all units: ``graph.settings["LP"]["cutoff"] = 30.0``."""
         return self._settings
 
     # -- reading ------------------------------------------------------------------------------
-
-    def snapshot(self) -> GraphSnapshot:
-        """ezmsg's own ``GraphSnapshot``, read now."""
-        return self._run(self.aio.snapshot())
-
-    def units(self) -> pd.DataFrame:
-        """One row a unit; see `ezmsg_nb.frames.units_frame` for the columns."""
-        self._refresh()
-        return units_frame(self._follower.topology)
-
-    def edges(self) -> pd.DataFrame:
-        """One row a connection; see `ezmsg_nb.frames.edges_frame` for the columns."""
-        self._refresh()
-        return edges_frame(self._follower.topology)
-
-    def processes(self) -> pd.DataFrame:
-        """One row a process, each pinged once; see `ezmsg_nb.frames.processes_frame`."""
-        self._refresh()
-        topology = self._follower.topology
-        return processes_frame(topology, self._run(self._ping_all()))
-
-    def profile(self, seconds: float | None = None) -> pd.DataFrame:
-        """Message totals and rates of all endpoints.
-
-        Parameters
-        ----------
-        seconds
-            Length of the window that rates are measured in; the call takes as long. Without
-            it the window reaches back to the last profile of this graph, where that is less
-            than ten seconds old, and is one second else.
-
-        Returns
-        -------
-        pandas.DataFrame
-            See `ezmsg_nb.frames.profile_frame`.
-        """
-        if seconds is not None and not seconds > 0:
-            raise ValueError(f"seconds must be positive, not {seconds!r}")
-        window_s = seconds if seconds is not None else DEFAULT_PROFILE_S
-        return self._run_within(self._profile(seconds), window_s + CALL_TIMEOUT_S)
 
     def profile_view(self, **options: Any) -> ProfileView:
         """All endpoints as a live table (`ProfileView`): rates, backpressure, processes."""
@@ -311,53 +200,6 @@ class LiveGraph:
     def log_records(self, unit: str | None) -> list[LogRecord]:
         """The same as records, oldest first; none where the graph was started elsewhere."""
         return self._host.logs(unit) if self._host is not None else []
-
-    @property
-    def unit_names(self) -> list[str]:
-        """Addresses of the units, as they are known now."""
-        return sorted(self._follower.topology.units)
-
-    @property
-    def topic_names(self) -> list[str]:
-        """All topics that something is connected to, or a unit has, as they are known now."""
-        topology = self._follower.topology
-        ports = (port for unit in topology.units.values() for port in unit.ports)
-        ends = (topic for edge in topology.edges for topic in (edge.from_topic, edge.to_topic))
-        return sorted({*(port.topic for port in ports), *ends, *topology.topics})
-
-    def topology_events(self) -> pd.DataFrame:
-        """What changed in the graph since this was attached to it.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``time`` (when it was seen here), ``change`` ("unit added", "unit moved",
-            "connected", ...), ``subject``, ``detail``; oldest first.
-        """
-        return topology_changes_frame(self._follower.history.changes())
-
-    def topology_diff(self, t0: Any = None, t1: Any = None) -> pd.DataFrame:
-        """What differs between the graph at two times.
-
-        Parameters
-        ----------
-        t0, t1
-            Anything that ``pandas.Timestamp`` takes, UTC where no zone is given; by default
-            the beginning of this session, and now.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As `topology_events`, with ``time`` that of the later one. It shows itself with a
-            picture of the changes, in colours, above the table.
-        """
-        history = self._follower.history
-        start, end = _unix_s(t0, 0.0), _unix_s(t1, time.time())
-        before, after = history.at(start), history.at(end)
-        changes = topology_changes(before, after)
-        frame = DifferenceFrame(topology_changes_frame((end, change) for change in changes))
-        frame.difference = difference(before, after)
-        return frame
 
     # -- views --------------------------------------------------------------------------------
 
@@ -582,60 +424,6 @@ class LiveGraph:
         """Traces of this graph that run now."""
         return self._traces.hub.recordings
 
-    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self._run_within(coroutine, CALL_TIMEOUT_S)
-
-    def _run_within(self, coroutine: Coroutine[Any, Any, T], timeout: float) -> T:
-        try:
-            self._raise_if_ended()
-        except ClosedError:
-            coroutine.close()
-            raise
-        try:
-            return self._loop.run(coroutine, timeout=timeout)
-        except GraphError:
-            # Why it ended says more than how the request failed.
-            self._raise_if_ended()
-            raise
-
-    def _raise_if_ended(self) -> None:
-        if self._closed:
-            raise ClosedError(f"{self.address}: {self.connection_text}", address=self.address)
-
-    def _refresh(self) -> None:
-        self._run(self._follower.refresh())
-
-    def _unit_info(self, unit: str) -> UnitInfo | None:
-        return self._follower.topology.units.get(unit)
-
-    async def _ping_all(self) -> Mapping[str, float | GraphError]:
-        async def ping(unit: str) -> float | GraphError:
-            asked = time.perf_counter()
-            try:
-                await self.aio.process_ping(unit, timeout=PING_TIMEOUT_S)
-            except GraphError as error:
-                return error
-            return time.perf_counter() - asked
-
-        processes = [p for p in self._follower.topology.processes.values() if p.units]
-        trips = await asyncio.gather(*(ping(process.units[0]) for process in processes))
-        return {process.process_id: trip for process, trip in zip(processes, trips, strict=True)}
-
-    async def _profile(self, seconds: float | None) -> pd.DataFrame:
-        before = self._baseline if seconds is None else None
-        if before is not None and before.age_s > OLDEST_BASELINE_S:
-            before = None
-        if before is None:
-            self._loads = sample_loads(self._follower.topology.processes.values())
-            before = await count_messages(self.aio, await self.aio.snapshot())
-            await asyncio.sleep(DEFAULT_PROFILE_S if seconds is None else seconds)
-        await self._follower.refresh()
-        after = self._baseline = await count_messages(self.aio, await self.aio.snapshot())
-        topology = self._follower.topology
-        loads_before, self._loads = self._loads, sample_loads(topology.processes.values())
-        loads = loads_between(loads_before, self._loads)
-        return profile_frame(topology, rates_between(before, after), after.failures, loads)
-
     async def _update_setting(self, unit: str, path: str, value: object, timeout: float) -> Any:
         return await self.aio.update_setting(unit, path, value, timeout=timeout)
 
@@ -723,13 +511,6 @@ class LiveGraph:
         await self._traces.hub.close()
         await self._follower.stop()
         await self.aio.close()
-
-
-def _unix_s(moment: Any, default: float) -> float:
-    if moment is None:
-        return default
-    stamp = pd.Timestamp(moment)
-    return (stamp if stamp.tzinfo else stamp.tz_localize("UTC")).timestamp()
 
 
 def attach(
