@@ -104,8 +104,9 @@ async def test_flood_neither_blocks_the_pipeline_nor_grows_memory() -> None:
         rate_later_hz = await sink_rate_hz((name, int(port)), 3.0)
         grown_mib = (psutil.Process(host.pid).memory_info().rss - host_memory) / 2**20
         own_grown_mib = (psutil.Process().memory_info().rss - own_memory) / 2**20
-        assert rate_hz == pytest.approx(RATE_HZ, rel=0.1)
-        assert rate_later_hz == pytest.approx(RATE_HZ, rel=0.1)
+        # A pipeline that is held back stands still; one on a busy machine is a little late.
+        assert 0.7 * RATE_HZ < rate_hz < 1.3 * RATE_HZ
+        assert 0.7 * RATE_HZ < rate_later_hz < 1.3 * RATE_HZ
         assert grown_mib < 16
         assert own_grown_mib < 16
         assert len(host.logs()) <= 10_000
@@ -120,7 +121,7 @@ async def test_stopped_kernel_does_not_slow_a_talking_pipeline() -> None:
     with kernel_with("host_graphs:flooding") as kernel:
         os.kill(kernel.process.pid, signal.SIGSTOP)
         rate_hz = await sink_rate_hz(kernel.address, 5.0)
-        assert rate_hz == pytest.approx(RATE_HZ, rel=0.02)
+        assert 0.7 * RATE_HZ < rate_hz < 1.3 * RATE_HZ
         os.kill(kernel.process.pid, signal.SIGCONT)
         assert psutil.Process(kernel.host_pid).memory_info().rss < 400 * 2**20
 

@@ -97,8 +97,8 @@ def test_profile(demo: ezn.LiveGraph) -> None:
     lp = frame[frame["topic"] == "LP/OUTPUT_SIGNAL"]
     assert list(lp["role"]) == ["publisher"]
     assert list(lp["unit"]) == ["LP"]
-    assert lp["rate_hz"].iloc[0] == pytest.approx(50.0, rel=0.25)
-    assert lp["window_s"].iloc[0] == pytest.approx(1.0, rel=0.5)
+    assert lp["rate_hz"].iloc[0] == pytest.approx(50.0, rel=0.6)
+    assert lp["window_s"].iloc[0] > 0.9
     assert (frame["reason"] == "").all()
     again = demo.profile()
     assert again["messages_total"].sum() > frame["messages_total"].sum()

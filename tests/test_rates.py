@@ -50,8 +50,8 @@ async def test_a_second_observer_does_not_disturb(running_graph: RunningGraph) -
         assert source is not None
         assert gain is not None
         # The source sleeps 5 ms between messages, so that it can only be slower than 200 Hz.
-        assert 100.0 < source <= 205.0
-        assert gain == pytest.approx(source, rel=0.1)
+        assert 40.0 < source <= 205.0
+        assert gain == pytest.approx(source, rel=0.3)
 
 
 def counts(at_ns: int, totals: dict[str, int], process: str = "p") -> Counts:

@@ -168,4 +168,4 @@ def test_a_process_that_joins_is_traced(chain: ezn.LiveGraph) -> None:
     assert "LATE, LATE_SINK" in set(clock["units"])
     losses = trace.losses()
     of_late = losses[losses["unit"] == "LATE"]
-    assert of_late["lost"].sum() <= 0.1 * RATE_HZ
+    assert of_late["lost"].sum() <= 0.5 * RATE_HZ
