@@ -2,32 +2,32 @@
 
 ``python -m benchmarks.observer_cost [--quick]``
 
-A pipeline of 500 messages/s in three processes runs throughout. Windows with nothing attached,
-with our topology and profile views in sight, and with ezmsg-dashboard and its page in Chromium
-take turns. Our browser's side is played by its messages; the figures are of the pipeline and of
-the kernel alone.
+A pipeline of 500 messages/s in three processes runs throughout, and so does a page of JupyterLab
+in headless Chromium. Windows in which nothing is attached, in which the page's kernel shows our
+topology and profile view, and in which ezmsg-dashboard's server and page are attached (every
+fifth round) take turns.
 
-``pipeline_cpu_added_percent``: CPU seconds of units and server, more than with nothing attached:
-median over rounds, and the 95% confidence interval of it (bootstrap).
-``pipeline_cpu_added_percent_dashboard``: the same of ezmsg-dashboard; null where it is not
-installed (it needs ezmsg 3.10).
+``pipeline_cpu_added_percent``: CPU seconds of units and server, more than with nothing attached,
+over rounds: median of the means of all pairs of them (Hodges and Lehmann), and the 95%
+confidence interval of it (bootstrap). ``pipeline_cpu_added_percent_dashboard``: the same of
+ezmsg-dashboard, null where it can't be installed; a quick run has it only where
+``EZMSG_DASHBOARD_PYTHON`` names a Python that has it.
 ``pipeline_cpu_percent``: of one CPU, with nothing attached.
-``latency_p99_ratio``: 99th percentile of the latency from end to end, ours over nothing.
-``kernel_cpu_percent``: CPU of our kernel, of one CPU. ``browser_messages_per_s``: what our
-widgets send. ``throughput_ratio``: messages/s of the same pipeline at full speed, ours over
-nothing (``throughput_hz``), and ``throughput_ratio_dashboard``.
+``latency_p99_ms``: 99th percentile of the latency from end to end with nothing attached;
+``latency_p99_ratio``, ``latency_p99_ratio_dashboard``: that of the others over it.
+``kernel_cpu_percent``: of our kernel, of one CPU. ``pages_cpu_percent``: of Chromium, JupyterLab
+and the kernel together; ``pages_cpu_percent_dashboard``: of Chromium, its server, and the idle
+page of JupyterLab. ``browser_messages_per_s``: what our widgets send.
+``throughput_hz``: messages/s of the same pipeline at full speed; ``throughput_ratio``,
+``throughput_ratio_dashboard``: that of the others over it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import json
+import itertools
 import os
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -37,18 +37,22 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import psutil
+from playwright.sync_api import Browser
 
 from kernel_runtime.host import GraphHost, GraphSpec
 
+from .cpu import tree_cpu_s
 from .harness import arguments, median_ratio, report
 from .observed_graph import LATENCY_FILE_ENV, RATE_ENV, RATE_HZ
+from .observer_page import JupyterLab, OurPage, chromium
+from .peer_dashboard import PYTHON_ENV, dashboard_python, dashboard_server, free_port
 
-SETTLE_S = 0.5
-DASHBOARD_START_S = 15.0
-RESAMPLES = 4000
+SETTLE_S = 1.0
+DASHBOARD_EVERY = 5
+RESAMPLES = 2000
 
 Figure = TypeVar("Figure")
+Attached = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass
@@ -56,6 +60,7 @@ class Window:
     """What was measured in one window."""
 
     pipeline_cpu_s: float
+    others_cpu_s: float
     latency_p99_ns: float
 
 
@@ -67,253 +72,212 @@ class Pipeline:
     latency_file: Path
     _read: int = field(default=0)
 
-    def cpu_s(self) -> float:
-        root = psutil.Process(self.host.pid)
-        return sum(_ran_s(process.pid) for process in (root, *root.children(recursive=True)))
-
     def new_latencies(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         values = np.fromfile(self.latency_file, np.int64, offset=self._read)
         self._read += values.nbytes
         return values
 
-    def measure(self, seconds: float, beat: Callable[[], object]) -> Window:
-        time.sleep(SETTLE_S)
-        self.new_latencies()
-        before = self.cpu_s()
-        end = time.monotonic() + seconds
-        while (left_s := end - time.monotonic()) > 0:
-            time.sleep(min(3.0, left_s))
-            beat()
-        used = self.cpu_s() - before
-        return Window(used, float(np.percentile(self.new_latencies(), 99)))
+    def _used(self) -> tuple[float, float]:
+        pipeline = self.host.pid
+        assert pipeline is not None
+        return tree_cpu_s(pipeline), tree_cpu_s(without=pipeline)
 
-    def throughput(self, seconds: float, beat: Callable[[], object]) -> float:
+    def measure(self, seconds: float) -> Window:
+        self.new_latencies()
+        before = self._used()
+        time.sleep(seconds)
+        after = self._used()
+        return Window(
+            after[0] - before[0],
+            after[1] - before[1],
+            float(np.percentile(self.new_latencies(), 99)),
+        )
+
+    def throughput(self, seconds: float) -> float:
         """Messages per second at the end of the pipeline."""
-        time.sleep(SETTLE_S)
         self.new_latencies()
         began = time.monotonic()
-        while (left_s := began + seconds - time.monotonic()) > 0:
-            time.sleep(min(3.0, left_s))
-            beat()
+        time.sleep(seconds)
         return len(self.new_latencies()) / (time.monotonic() - began)
 
 
-def _ran_s(pid: int) -> float:
-    """CPU time of a process' threads, to the nanosecond: ticks of 10 ms are 1% of a window."""
-    total = 0
-    with contextlib.suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                total += int((thread / "schedstat").read_text().split()[0])
-    return total / 1e9
-
-
-class OurKernel:
-    """Our kernel in a process of its own, attached only while it is in sight."""
-
-    def __init__(self, address: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.observer_kernel", address],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._answer()
-        self.cpu_s = 0.0
-        self.sent = 0
-        self.seconds = 0.0
-
-    def _answer(self) -> dict[str, float]:
-        assert self._process.stdout is not None
-        answer: dict[str, float] = json.loads(self._process.stdout.readline())
-        return answer
-
-    def say(self, word: str) -> dict[str, float]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{word}\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    @contextlib.contextmanager
-    def in_sight(self) -> Iterator[Callable[[], object]]:
-        self.say("on")
-        time.sleep(SETTLE_S)
-        began, before = time.monotonic(), self.say("beat")
-        yield lambda: self.say("beat")
-        after = self.say("beat")
-        self.seconds += time.monotonic() - began
-        self.cpu_s += after["cpu_s"] - before["cpu_s"]
-        self.sent += int(after["sent"] - before["sent"])
-        self.say("off")
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=20)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-
 @contextlib.contextmanager
-def nothing() -> Iterator[Callable[[], object]]:
-    yield lambda: None
-
-
-def has_dashboard() -> bool:
-    try:
-        found = importlib.util.find_spec("ezmsg.dashboard.backend.app") is not None
-        return found and importlib.util.find_spec("playwright") is not None
-    except ImportError:
-        return False
-
-
-@contextlib.contextmanager
-def dashboard_in_sight(address: str) -> Iterator[Callable[[], object]]:
-    """ezmsg-dashboard's server, and its page in Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-c", "from ezmsg.dashboard.server import cmdline; cmdline()"),
-            *("--graph-address", address, "--host", "127.0.0.1", "--port", str(port)),
-            *("--log-level", "error"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_for_port(port, server)
-        with sync_playwright() as playwright:
-            chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-            path = chromium if Path(chromium).exists() else None
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-            page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{port}/", wait_until="load")
-            yield lambda: None
-            browser.close()
-    finally:
-        server.terminate()
+def dashboard_in_sight(python: Path, browser: Browser, address: str) -> Iterator[None]:
+    """ezmsg-dashboard's server, and its page with numbers on it."""
+    port = free_port()
+    with dashboard_server(python, address, port):
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
         try:
-            server.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+            page.goto(f"http://127.0.0.1:{port}/", wait_until="load")
+            page.get_by_text("Hz").first.wait_for(timeout=30_000)
+            yield
+        finally:
+            page.close()
 
 
-def _wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:
-    give_up = time.monotonic() + DASHBOARD_START_S
-    while time.monotonic() < give_up and server.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
-            return
-        time.sleep(0.1)
-    raise RuntimeError("ezmsg-dashboard did not start.")
+def estimate(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    """Median of the means of all pairs: as robust as needed, and surer than a median."""
+    one, other = np.triu_indices(len(values))
+    return float(np.median((values[one] + values[other]) / 2))
 
 
-def added_percent(ours: list[Window], alone: list[Window]) -> dict[str, float]:
-    """Median of the CPU time added, in percent, with the 95% interval of the median."""
+def added_percent(those: list[Window], alone: list[Window]) -> dict[str, float]:
+    """CPU time added to the pipeline's, in percent, with its 95% interval."""
     added = np.array(
         [
             100.0 * (one.pipeline_cpu_s / other.pipeline_cpu_s - 1.0)
-            for one, other in zip(ours, alone, strict=True)
+            for one, other in zip(those, alone, strict=True)
         ]
     )
     again = np.random.default_rng(0).choice(added, (RESAMPLES, len(added)))
-    low, high = np.percentile(np.median(again, axis=1), [2.5, 97.5])
+    low, high = np.percentile([estimate(each) for each in again], [2.5, 97.5])
     return {
-        "median": round(float(np.median(added)), 3),
+        "median": round(estimate(added), 3),
         "low": round(float(low), 3),
         "high": round(float(high), 3),
+        "rounds": len(added),
     }
 
 
-def take_turns(
-    address: str,
-    kernel: OurKernel,
-    rounds: int,
-    window: Callable[[Callable[[], object]], Figure],
-) -> dict[str, list[Figure]]:
-    """Windows with nothing attached, with ours, with ezmsg-dashboard, in turn and turned order."""
-    contestants: dict[str, Callable[[], AbstractContextManager[Callable[[], object]]]]
-    contestants = {"alone": nothing, "ours": kernel.in_sight}
-    if has_dashboard():
-        contestants["dashboard"] = lambda: dashboard_in_sight(address)
-    found: dict[str, list[Figure]] = {name: [] for name in contestants}
-    order = list(contestants)
-    for _ in range(rounds):
-        for name in order:
-            with contestants[name]() as beat:
-                found[name].append(window(beat))
-        order.reverse()
-    return found
+@dataclass
+class Turns:
+    """Who takes turns at looking."""
+
+    ours: Attached
+    dashboard: Attached | None
+
+    def take(
+        self, rounds: int, window: Callable[[], Figure]
+    ) -> tuple[list[tuple[Figure, Figure]], list[tuple[Figure, Figure]]]:
+        """Pairs of ours and nothing, and of ezmsg-dashboard and nothing.
+
+        The order turns every round, and who looks on goes on looking.
+        """
+        attached: dict[str, Attached] = {"alone": contextlib.nullcontext, "ours": self.ours}
+        if self.dashboard is not None:
+            attached["dashboard"] = self.dashboard
+        plan = []
+        for number in range(rounds):
+            names = ["alone", "ours"]
+            if "dashboard" in attached and number % DASHBOARD_EVERY == 0:
+                names.append("dashboard")
+            plan += [(number, name) for name in (reversed(names) if number % 2 else names)]
+        found: dict[str, dict[int, Figure]] = {name: {} for name in attached}
+        for name, turns in itertools.groupby(plan, lambda turn: turn[1]):
+            with attached[name]():
+                time.sleep(SETTLE_S)
+                for number, _ in turns:
+                    found[name][number] = window()
+        alone = found.pop("alone")
+        pairs = {
+            name: [(those[number], alone[number]) for number in sorted(those)]
+            for name, those in found.items()
+        }
+        return pairs["ours"], pairs.get("dashboard", [])
 
 
 @contextlib.contextmanager
-def observed_pipeline(folder: Path, rate_hz: float) -> Iterator[tuple[Pipeline, OurKernel]]:
+def running_pipeline(folder: Path, rate_hz: float) -> Iterator[Pipeline]:
     latency_file = folder / f"latencies_{rate_hz:g}"
     latency_file.touch()
     os.environ[LATENCY_FILE_ENV] = str(latency_file)
     os.environ[RATE_ENV] = str(rate_hz)
     host = GraphHost.start(GraphSpec(factory="benchmarks.observed_graph:build"))
     try:
-        kernel = OurKernel(host.address)
-        try:
-            yield Pipeline(host, latency_file), kernel
-        finally:
-            kernel.close()
+        yield Pipeline(host, latency_file)
     finally:
         host.stop()
 
 
-def fixed_rate(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
-    with observed_pipeline(folder, RATE_HZ) as (pipeline, kernel):
-        found = take_turns(
-            pipeline.host.address, kernel, rounds, lambda beat: pipeline.measure(seconds, beat)
-        )
-        ratios = (
-            one.latency_p99_ns / other.latency_p99_ns
-            for one, other in zip(found["ours"], found["alone"], strict=True)
-        )
-        return {
-            "pipeline_cpu_percent": round(
-                100.0 * statistics.median(each.pipeline_cpu_s for each in found["alone"]) / seconds,
-                2,
-            ),
-            "pipeline_cpu_added_percent": added_percent(found["ours"], found["alone"]),
-            "pipeline_cpu_added_percent_dashboard": added_percent(
-                found["dashboard"], found["alone"]
+@dataclass
+class Stage:
+    """Where the pages are shown."""
+
+    browser: Browser
+    lab: JupyterLab
+    dashboard: Path | None
+
+    @contextlib.contextmanager
+    def turns(self, pipeline: Pipeline) -> Iterator[tuple[Turns, OurPage]]:
+        address, python = pipeline.host.address, self.dashboard
+        page = OurPage(self.browser, self.lab, address)
+        try:
+            yield (
+                Turns(
+                    page.in_sight,
+                    None
+                    if python is None
+                    else lambda: dashboard_in_sight(python, self.browser, address),
+                ),
+                page,
             )
-            if "dashboard" in found
-            else None,
-            "latency_p99_ratio": round(statistics.median(ratios), 4),
-            "kernel_cpu_percent": round(100.0 * kernel.cpu_s / kernel.seconds, 3),
-            "browser_messages_per_s": round(kernel.sent / kernel.seconds, 3),
-        }
+        finally:
+            page.close()
 
 
-def saturated(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
-    with observed_pipeline(folder, 0.0) as (pipeline, kernel):
-        found = take_turns(
-            pipeline.host.address, kernel, rounds, lambda beat: pipeline.throughput(seconds, beat)
+def fixed_rate(stage: Stage, folder: Path, rounds: int, seconds: float) -> dict[str, object]:
+    with running_pipeline(folder, RATE_HZ) as pipeline, stage.turns(pipeline) as (turns, page):
+        ours, dashboard = turns.take(rounds, lambda: pipeline.measure(seconds))
+    alone = [other for _, other in ours]
+    looked = page.looked
+    return {
+        "pipeline_cpu_percent": _percent(each.pipeline_cpu_s / seconds for each in alone),
+        "pipeline_cpu_added_percent": added_percent([one for one, _ in ours], alone),
+        "pipeline_cpu_added_percent_dashboard": added_percent(
+            [one for one, _ in dashboard], [other for _, other in dashboard]
         )
-        return {
-            "throughput_hz": round(statistics.median(found["alone"])),
-            "throughput_ratio": round(median_ratio(found["ours"], found["alone"]), 4),
-            "throughput_ratio_dashboard": round(median_ratio(found["dashboard"], found["alone"]), 4)
-            if "dashboard" in found
-            else None,
-        }
+        if dashboard
+        else None,
+        "latency_p99_ms": round(statistics.median(each.latency_p99_ns for each in alone) / 1e6, 3),
+        "latency_p99_ratio": _p99_ratio(ours),
+        "latency_p99_ratio_dashboard": _p99_ratio(dashboard) if dashboard else None,
+        "kernel_cpu_percent": round(100.0 * looked.kernel_s / looked.window_s, 3),
+        "pages_cpu_percent": _percent(one.others_cpu_s / seconds for one, _ in ours),
+        "pages_cpu_percent_dashboard": _percent(one.others_cpu_s / seconds for one, _ in dashboard)
+        if dashboard
+        else None,
+        "browser_messages_per_s": round(looked.sent / looked.sent_in_s, 3),
+    }
+
+
+def _percent(shares: Iterator[float]) -> float:
+    return round(100.0 * statistics.median(shares), 2)
+
+
+def _p99_ratio(pairs: list[tuple[Window, Window]]) -> float:
+    ratios = (one.latency_p99_ns / other.latency_p99_ns for one, other in pairs)
+    return round(statistics.median(ratios), 4)
+
+
+def saturated(stage: Stage, folder: Path, rounds: int, seconds: float) -> dict[str, object]:
+    with running_pipeline(folder, 0.0) as pipeline, stage.turns(pipeline) as (turns, _):
+        ours, dashboard = turns.take(rounds, lambda: pipeline.throughput(seconds))
+    return {
+        "throughput_hz": round(statistics.median(other for _, other in ours)),
+        "throughput_ratio": round(median_ratio(*zip(*ours, strict=True)), 4),
+        "throughput_ratio_dashboard": round(median_ratio(*zip(*dashboard, strict=True)), 4)
+        if dashboard
+        else None,
+    }
 
 
 def main() -> None:
     options = arguments(__doc__ or "")
-    with tempfile.TemporaryDirectory(prefix="ezmsg-nb-observer-") as folder:
-        rounds, seconds = (3, 2.0) if options.quick else (60, 3.0)
-        figures = fixed_rate(Path(folder), rounds, seconds)
-        figures |= saturated(Path(folder), max(1, rounds // 5), seconds)
-        report(figures)
+    rounds, full_rounds, seconds = (3, 1, 2.0) if options.quick else (40, 8, 4.0)
+    # To install the peer takes longer than a quick run may.
+    has_peer = not options.quick or PYTHON_ENV in os.environ
+    peer = dashboard_python() if has_peer else contextlib.nullcontext(None)
+    with tempfile.TemporaryDirectory(prefix="ezmsg-nb-observer-") as made, peer as python:
+        folder = Path(made)
+        lab = JupyterLab(folder / "lab")
+        try:
+            with chromium() as browser:
+                stage = Stage(browser, lab, python)
+                figures = fixed_rate(stage, folder, rounds, seconds)
+                figures |= saturated(stage, folder, full_rounds, seconds)
+        finally:
+            lab.close()
+    report(figures)
 
 
 if __name__ == "__main__":

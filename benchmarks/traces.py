@@ -6,7 +6,8 @@
 ``GraphContext`` does it, then ``DataFrame(map(asdict, samples))``) over ours.
 ``ingest_ratio_pickle``: ours, to the finished DataFrame, over ``pickle.loads`` alone.
 ``ingest_speedup_dashboard``: time of ``pickle.loads`` and ezmsg-dashboard's adapter (to dicts for
-JSON) over ours; null where ezmsg-dashboard is not installed.
+JSON) over ours; null where it can't be installed; a quick run has it only where
+``EZMSG_DASHBOARD_PYTHON`` names a Python that has it.
 ``bytes_per_sample``: memory of a million samples that are kept.
 ``latency_1m_s``: latency of every connection from 1 M samples, a fan-in among them.
 ``joined_percent``: of messages with one publisher; each other one is classified.
@@ -17,10 +18,13 @@ JSON) over ours; null where ezmsg-dashboard is not installed.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import pickle
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -51,6 +55,7 @@ from kernel_runtime.profiling.trace_decode import ProcessSamples, TraceDecoder
 from kernel_runtime.profiling.trace_scope import TraceScope
 
 from .harness import arguments, report
+from .peer_dashboard import PYTHON_ENV, dashboard_python, site_packages
 
 UNITS = ("SOURCE", "FILTER", "SCALE", "OTHER", "JOIN")
 EDGES = (("SOURCE", "FILTER"), ("FILTER", "SCALE"), ("SCALE", "JOIN"), ("OTHER", "JOIN"))
@@ -167,11 +172,12 @@ def by_pickle(payloads: list[bytes]) -> None:
         pickle.loads(payload)
 
 
-def dashboard_adapter() -> Callable[[Any], object] | None:
-    try:
-        adapters = importlib.import_module("ezmsg.dashboard.backend.services.adapters")
-    except ImportError:
+def dashboard_adapter(python: Path | None) -> Callable[[Any], object] | None:
+    if python is None:
         return None
+    # Last, so that only what is missing here comes from there.
+    sys.path.append(site_packages(python))
+    adapters = importlib.import_module("ezmsg.dashboard.backend.services.adapters")
     adapter: Callable[[Any], object] = adapters.adapt_profiling_trace_batch
     return adapter
 
@@ -189,9 +195,9 @@ def cpu_seconds(call: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def ingestion(total: int, rounds: int) -> dict[str, float | None]:
+def ingestion(total: int, rounds: int, dashboard: Path | None) -> dict[str, float | None]:
     payloads = messages_of(total)
-    adapter = dashboard_adapter()
+    adapter = dashboard_adapter(dashboard)
     contestants: dict[str, Callable[[], object]] = {
         "ours": lambda: ours(payloads),
         "pickle": lambda: by_pickle(payloads),
@@ -281,7 +287,11 @@ def opening(total: int, rounds: int) -> float:
 
 def main() -> None:
     options = arguments(__doc__ or "")
-    figures = ingestion(60_000 if options.quick else 300_000, 3 if options.quick else 7)
+    total, rounds = (60_000, 3) if options.quick else (300_000, 7)
+    # To install the peer takes longer than a quick run may.
+    has_peer = not options.quick or PYTHON_ENV in os.environ
+    with dashboard_python() if has_peer else contextlib.nullcontext(None) as dashboard:
+        figures = ingestion(total, rounds, dashboard)
     figures |= questions(3 if options.quick else 5, perfetto=not options.quick)
     figures["open_10m_s"] = opening(10_000_000, 3)
     report({name: None if value is None else round(value, 4) for name, value in figures.items()})
