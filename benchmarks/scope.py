@@ -2,18 +2,22 @@
 
 ``python -m benchmarks.scope [--quick]``
 
-Windows with and without a scope in sight take turns. The browser's side is played by its
-messages.
+Windows with and without a scope in sight take turns; each with one is compared to the mean of its
+two neighbours without, so that a machine that warms up or gets other work counts for little. The
+browser's side is played by its messages.
 
 ``pipeline_cpu_added_percent``: CPU seconds of the units and the server, more than without a
-scope: median over rounds. ``observer_cpu_percent``: of the observer process, of one CPU.
-``kernel_cpu_percent``: of this kernel. ``browser_messages_per_s``, ``browser_kb_per_s``: what it
-sends. ``dropped``: messages that the observer was too slow for, of all.
+scope: median over the windows, and ``pipeline_cpu_added_percent_ci95`` its confidence interval (by
+rank; it assumes nothing of how they spread). ``observer_cpu_percent``: of the observer process, of
+one CPU. ``kernel_cpu_percent``: of this kernel. ``browser_messages_per_s``, ``browser_kb_per_s``:
+what it sends. ``dropped``: messages that the observer was too slow for, of all.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import math
 import statistics
 import time
 from collections.abc import Iterator
@@ -28,8 +32,8 @@ from kernel_runtime.host import GraphHost, GraphSpec
 from .harness import arguments, report
 
 TOPIC = "FILTER/OUTPUT"
-SETTLE_S = 1.5
-BEAT_S = 3.0
+SETTLE_S = 1.0
+BEAT_S = 2.0
 
 
 class Traffic:
@@ -104,22 +108,41 @@ def without(pids: list[int], seconds: float) -> float:
     return (cpu_s(pids) - before) / (time.monotonic() - began)
 
 
+def rank_interval(values: list[float], confidence: float = 0.95) -> list[float]:
+    """Confidence interval of the median: the narrowest pair of ranks that is sure enough."""
+    ordered, count = sorted(values), len(values)
+    outside = 0.0
+    rank = 0
+    # Chance that fewer than `rank` + 1 values are below the true median, on either side.
+    while rank < count // 2:
+        outside += 2.0 * math.comb(count, rank) / 2.0**count
+        if outside > 1.0 - confidence:
+            break
+        rank += 1
+    rank = max(0, rank - 1)
+    return [round(ordered[rank], 2), round(ordered[count - 1 - rank], 2)]
+
+
 def measure(rounds: int, seconds: float) -> dict[str, object]:
+    found = Measured()
     with running() as graph:
         assert graph._host is not None
         host = psutil.Process(graph._host.pid)
         pids = [host.pid, *(child.pid for child in host.children(recursive=True))]
-        added: list[float] = []
-        found = Measured()
-        for turn in range(rounds):
-            if turn % 2:
-                seen, alone = with_scope(graph, pids, seconds, found), without(pids, seconds)
-            else:
-                alone, seen = without(pids, seconds), with_scope(graph, pids, seconds, found)
-            added.append(100.0 * (seen / alone - 1.0))
+        alone = [without(pids, seconds)]
+        seen = []
+        for _ in range(rounds):
+            seen.append(with_scope(graph, pids, seconds, found))
+            alone.append(without(pids, seconds))
+    added = [
+        100.0 * (one / ((before + after) / 2.0) - 1.0)
+        for one, (before, after) in zip(seen, itertools.pairwise(alone), strict=True)
+    ]
     return {
         "pipeline_cpu_added_percent": round(statistics.median(added), 2),
+        "pipeline_cpu_added_percent_ci95": rank_interval(added),
         "pipeline_cpu_added_percent_rounds": [round(one, 2) for one in added],
+        "pipeline_cpu_percent": round(100.0 * statistics.median(alone), 1),
         "observer_cpu_percent": round(100.0 * found.observer_s / found.seconds, 1),
         "kernel_cpu_percent": round(100.0 * found.kernel_s / found.seconds, 1),
         "browser_messages_per_s": round(found.messages / found.seconds, 2),
@@ -138,7 +161,7 @@ def running() -> Iterator[LiveGraph]:
 
 def main() -> None:
     options = arguments(__doc__ or "")
-    report(measure(*((3, 4.0) if options.quick else (15, 6.0))))
+    report(measure(*((6, 2.0) if options.quick else (25, 4.0))))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from kernel_runtime.observer.scope_feed import ScopeFeed
 from kernel_runtime.observer.scope_source import FLUSH_S
 
 from .front_end import bundle
-from .outbox import MIN_INTERVAL_S
 from .scope_columns import ScopeColumns
 from .scope_picture import most_columns, rows_html, rows_text, scope_svg
 from .watched_widget import WatchedWidget
@@ -33,6 +32,8 @@ MAX_WIDTH: Final = 4096
 SHORTEST_WINDOW_S: Final = 0.1
 LONGEST_WINDOW_S: Final = 60.0
 MOST_SELECTED: Final = 256
+_SEND_EVERY_S: Final = 0.11
+"""With the answers to what a page says, it makes less than ten messages a second."""
 _MOST_CHUNKS: Final = 400
 _FIRST_DATA_S: Final = 2.0
 
@@ -260,7 +261,7 @@ class Scope(WatchedWidget):
                 self._wake.clear()
                 continue
             self._send_new()
-            time.sleep(MIN_INTERVAL_S)
+            time.sleep(_SEND_EVERY_S)
 
     def _send_new(self) -> None:
         with self._lock:
