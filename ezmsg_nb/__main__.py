@@ -12,7 +12,8 @@ from .commands.versions import versions
 EPILOG = """\
 Start with
   ezmsg-nb lab                    the demo pipeline in JupyterLab
-  ezmsg-nb lab 127.0.0.1:25978    a pipeline of yours that runs already
+  ezmsg-nb status                 a pipeline of yours that runs already, and its address
+  ezmsg-nb lab ADDRESS            that pipeline in JupyterLab
   ezmsg-nb COMMAND --help         what a command takes
 """
 

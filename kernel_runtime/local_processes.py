@@ -7,6 +7,8 @@ import socket
 
 import psutil
 
+_SHOWN_CHARACTERS = 200
+
 
 def is_local(host: str | None) -> bool:
     """Whether a host name, as processes register it, is this machine's."""
@@ -51,3 +53,12 @@ def life_in_words(pid: int | None, host: str | None) -> str:
     if not alive:
         return f"{where}, which has ended"
     return f"{where}, which still runs"
+
+
+def command_line(pid: int) -> str:
+    """What a process was started with, on one line that is not too long."""
+    try:
+        shown = " ".join(" ".join(psutil.Process(pid).cmdline()).split())
+    except psutil.Error:
+        return "has ended just now"
+    return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import psutil
 
 from .address import Address
-
-_SHOWN_CHARACTERS = 100
+from .local_processes import command_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +47,4 @@ def lost_processes(address: Address) -> list[LostProcess]:
             continue
         if remote.port == address.port and remote.ip.removeprefix("::ffff:") in hosts:
             (left if connection.status == psutil.CONN_CLOSE_WAIT else live).add(pid)
-    return [LostProcess(pid, _command(pid)) for pid in sorted(left - live)]
-
-
-def _command(pid: int) -> str:
-    try:
-        shown = " ".join(" ".join(psutil.Process(pid).cmdline()).split())
-    except psutil.Error:
-        return "has ended just now"
-    return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
+    return [LostProcess(pid, command_line(pid)) for pid in sorted(left - live)]

@@ -18,6 +18,8 @@ DOCUMENTS = sorted(
     if not {"_build", "notebooks"} & set(path.relative_to(ROOT).parts)
 )
 DEFAULT_ADDRESS = "127.0.0.1:25978"
+# Of the server that a script starts by itself, where none answers at the default address.
+FIRST_ADDRESS = "127.0.0.1:10000"
 RUNS_ON = "# runs until Ctrl-C"
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<info>.*)$")
@@ -60,6 +62,26 @@ def code_blocks(path: Path) -> Iterator[CodeBlock]:
         yield CodeBlock(where, language, text, options.get("caption", ""))
 
 
+def move_defaults(folder: Path, default: int, first: int) -> dict[str, str]:
+    """Environment in which ezmsg's default ports are others, for somebody may use the real ones.
+
+    Parameters
+    ----------
+    folder
+        Where the module goes that every Python imports at its start.
+    default
+        Port that takes the place of 25978.
+    first
+        Port that takes the place of 10000.
+    """
+    (folder / "sitecustomize.py").write_text(
+        "import ezmsg.core.netprotocol as netprotocol\n"
+        "from ezmsg.core.graphserver import GraphService\n"
+        f"netprotocol.GRAPHSERVER_PORT_DEFAULT = GraphService.PORT_DEFAULT = {default}\n"
+    )
+    return {"PYTHONPATH": str(folder), "EZMSG_SERVER_PORT_START": str(first)}
+
+
 class Terminal:
     """Runs the lines of shell blocks in a folder, with this environment's Python and commands.
 
@@ -87,12 +109,12 @@ class Terminal:
             (commands / name).chmod(0o755)
         return [str(commands), os.environ["PATH"]]
 
-    def run(self, line: str, where: str, *, deadline_s: float = 60.0) -> str:
-        """Run a line and give its output; one that runs on is left once it has said something."""
+    def run(self, line: str, where: str, *, until: str = "", deadline_s: float = 90.0) -> str:
+        """Run a line and give its output; one that runs on is left once it has said ``until``."""
         tree = self._start(line)
         runs_on = RUNS_ON in line
         wait_for(
-            lambda: not tree.running or (runs_on and tree.output.strip() != ""),
+            lambda: not tree.running or (runs_on and tree.output != "" and until in tree.output),
             f"{where}: {line}",
             deadline_s,
         )

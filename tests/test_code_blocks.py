@@ -7,12 +7,14 @@
   are looked up, not run.
 - ``json``, ``dockerfile``, ``text``: read.
 
-The default address is another one here, since something may listen there.
+The default ports are others here, since something may listen there.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -20,7 +22,15 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from documents import DEFAULT_ADDRESS, DOCUMENTS, ROOT, RUNS_ON, Terminal, code_blocks
+from documents import (
+    DEFAULT_ADDRESS,
+    DOCUMENTS,
+    FIRST_ADDRESS,
+    ROOT,
+    Terminal,
+    code_blocks,
+    move_defaults,
+)
 from nbclient import NotebookClient
 from real_graphs import HOST, PortSlot, RunningGraph, wait_for
 
@@ -28,6 +38,13 @@ from ezmsg_nb import connect
 from ezmsg_nb.__main__ import main
 
 LANGUAGES = {"python", "sh", "console", "json", "dockerfile", "text"}
+STARTS = re.compile(r"^(python pipeline\.py|ezmsg-nb serve)", re.MULTILINE)
+# What a line that runs on has to say before the page goes on.
+SAYS = {
+    "pipeline.py": "Spawned GraphServer @ ",
+    " lab ": "/lab/tree/ezmsg-",
+    " serve": "GraphServer at ",
+}
 RUNNABLE = [path for path in DOCUMENTS if list(code_blocks(path))]
 
 
@@ -38,17 +55,22 @@ def test_code_blocks_run(
 ) -> None:
     blocks = list(code_blocks(path))
     slot = PortSlot()
-    # A page that starts something has an address to itself; else a pipeline runs at it.
-    starts = any(RUNS_ON in block.text for block in blocks)
+    # A page that starts a pipeline or server has the ports to itself; else a pipeline runs.
+    starts = any(STARTS.search(block.text) for block in blocks)
     address = f"{HOST}:{slot.port}" if starts else shared_graph.address
-    environment = {**slot.environment, "EZMSG_GRAPHSERVER_ADDR": address}
-    for name in ("EZMSG_GRAPHSERVER_ADDR", "EZMSG_PUBLISHER_PORT_START"):
+    first = f"{HOST}:{slot.port + 1}" if starts else shared_graph.address
+    environment = slot.environment
+    environment |= move_defaults(tmp_path, default=_port(address), first=_port(first))
+    environment["BROWSER"] = "true"
+    for name in {*environment} - {*os.environ}:
         monkeypatch.setenv(name, environment[name])
+    del environment["EZMSG_GRAPHSERVER_ADDR"]
+    monkeypatch.delenv("EZMSG_GRAPHSERVER_ADDR")
     terminal = Terminal(tmp_path, environment)
     try:
         cells = []
         for block in blocks:
-            text = block.text.replace(DEFAULT_ADDRESS, address)
+            text = block.text.replace(DEFAULT_ADDRESS, address).replace(FIRST_ADDRESS, first)
             if block.file:
                 (tmp_path / block.file).write_text(text)
             elif block.language == "python":
@@ -61,6 +83,10 @@ def test_code_blocks_run(
         slot.release()
 
 
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
 def run_or_look_up(where: str, language: str, text: str, terminal: Terminal) -> None:
     if language == "json":
         json.loads(text)
@@ -71,19 +97,19 @@ def run_or_look_up(where: str, language: str, text: str, terminal: Terminal) -> 
         elif language == "sh" and line.startswith("make "):
             look_up(line, where)
         elif language == "sh":
+            until = next((text for part, text in SAYS.items() if part in line), "")
+            said = terminal.run(line, where, until=until)
             if line.startswith("python pipeline.py"):
-                # ezmsg starts a server by itself at its default address only.
-                terminal.run(f"ezmsg-nb serve {RUNS_ON}", where)
-            said = terminal.run(line, where)
-            if line.startswith("python pipeline.py"):
-                wait_for(lambda: units_run("SOURCE", "SINK"), "the pipeline to run", 60)
+                wait_for_units(
+                    said.partition(SAYS["pipeline.py"])[2].split()[0], {"SOURCE", "SINK"}
+                )
             elif " status " in line or " doctor " in line:
                 assert "ezmsg 3." in said or '"server_version"' in said, f"{where}: {said}"
 
 
-def units_run(*names: str) -> bool:
-    with connect() as graph:
-        return set(graph.units().dropna(subset="pid").index) >= set(names)
+def wait_for_units(address: str, names: set[str]) -> None:
+    with connect(address) as graph:
+        wait_for(lambda: set(graph.units().dropna(subset="pid").index) >= names, "the pipeline", 60)
 
 
 def run_cells(cells: list[str], folder: Path) -> None:

@@ -11,7 +11,10 @@ from kernel_runtime.doctor import ExaminedProcess, ExaminedSession, Report, end_
 from kernel_runtime.local_processes import is_alive
 from kernel_runtime.shared_memory import can_be_listed, remove_segment
 
+from . import addresses
+
 SHOWN_NAMES = 6
+SHOWN_SEGMENTS = 10
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "address",
         nargs="?",
         metavar="HOST:PORT",
-        help="of the GraphServer (default: $EZMSG_GRAPHSERVER_ADDR, else 127.0.0.1:25978)",
+        help=addresses.HELP,
     )
     parser.add_argument(
         "--timeout", type=float, default=3.0, metavar="SECONDS", help="for connecting (default 3)"
@@ -44,12 +47,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found; returns 0 where all is well, and 1 where something is not."""
     try:
-        report = asyncio.run(examine(arguments.address, timeout=arguments.timeout))
+        address = addresses.chosen_address(arguments.address)
+        report = asyncio.run(examine(address, timeout=arguments.timeout))
     except ValueError as error:
         print(f"ezmsg-nb: {error}", file=sys.stderr)
         return 2
     for line in _lines(report):
         print(line)
+    if report.trouble:
+        print(*addresses.servers_elsewhere(address), sep="\n")
     mended = True
     if arguments.end_orphans:
         mended &= _end_orphans(report, ask=not arguments.yes)
@@ -149,8 +155,10 @@ def _segment_lines(report: Report) -> Iterator[str]:
         yield "Shared memory: nothing left over"
         return
     yield f"! Shared memory: {len(report.segments)} segments ({total / 1e6:.1f} MB) left over"
-    for segment in report.segments:
+    for segment in report.segments[:SHOWN_SEGMENTS]:
         yield f"    /dev/shm/{segment.name}, {segment.size / 1e6:.1f} MB"
+    if len(report.segments) > SHOWN_SEGMENTS:
+        yield f"    and {len(report.segments) - SHOWN_SEGMENTS} more"
     yield "    No process of this machine uses them: --remove-shared-memory removes them."
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import quote
 
 from kernel_runtime.address import Address, parse_address
 
@@ -54,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _become_jupyter_lab(notebook: Path, arguments: argparse.Namespace) -> NoReturn:
-    command = [sys.executable, "-m", "jupyterlab", str(notebook)]
+    # The address that is printed leads to the notebook too, for a browser on another machine.
+    page = f"--LabApp.default_url=/lab/tree/{quote(notebook.name)}"
+    command = [sys.executable, "-m", "jupyterlab", str(notebook), page]
     if arguments.no_browser:
         command.append("--no-browser")
     if arguments.port is not None:

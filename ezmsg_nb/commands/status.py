@@ -11,11 +11,13 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 
-from kernel_runtime.address import Address, parse_address
+from kernel_runtime.address import Address
 from kernel_runtime.context import KernelGraphContext
-from kernel_runtime.errors import GraphError
+from kernel_runtime.errors import GraphError, GraphServerUnavailableError
 from kernel_runtime.graph_status import GraphStatus, UnitStatus, graph_status
 from kernel_runtime.profiling.rates import Counts, count_messages
+
+from . import addresses
 
 WINDOW_S = 1.0
 SHORTEST_S = 0.2
@@ -35,7 +37,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "address",
         nargs="?",
         metavar="HOST:PORT",
-        help="of the GraphServer (default: $EZMSG_GRAPHSERVER_ADDR, else 127.0.0.1:25978)",
+        help=addresses.HELP,
     )
     parser.add_argument(
         "--watch",
@@ -61,7 +63,7 @@ def _seconds(text: str) -> float:
 def run(arguments: argparse.Namespace) -> int:
     """Print the status once, or until interrupted; returns 0 where nothing is wrong."""
     try:
-        address = parse_address(arguments.address)
+        address = addresses.chosen_address(arguments.address)
     except ValueError as error:
         print(f"ezmsg-nb: {error}", file=sys.stderr)
         return 2
@@ -71,6 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     except GraphError as error:
         print(f"ezmsg-nb: {error}", file=sys.stderr)
+        if isinstance(error, GraphServerUnavailableError):
+            print(*addresses.servers_elsewhere(address), sep="\n", file=sys.stderr)
         return 1
 
 
