@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kernel_runtime.settings.arrays import numpy_number, read_array
+from kernel_runtime.settings.containers import DEQUE, deque_items
 from kernel_runtime.settings.encoding import encode
 from kernel_runtime.settings.kinds import Choice, Constraints, FieldType
 from kernel_runtime.settings.schema import FieldSpec
@@ -232,10 +233,13 @@ def shown_value(spec: FieldSpec, value: object) -> object:
         text = standard_text(standard.name, value)
         if text is not None:
             return encode(text)
-    if isinstance(value, str) and kinds & {"int", "float", "bool"}:
+    if isinstance(value, str) and kinds & {"int", "float", "bool", "complex"}:
         number = numpy_number(value)
         if number is not None:
             return encode(number)
+    if spec.type.name == DEQUE and isinstance(value, str):
+        items = deque_items(value)
+        return encode(value if items is None else items)
     if "path" in kinds and isinstance(value, str):
         return encode(path_text(value))
     if isinstance(value, str) and spec.type.kind != "str" and is_repr(value):

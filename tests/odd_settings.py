@@ -32,11 +32,15 @@ from typing import (
 
 import ezmsg.core as ez
 import numpy as np
+import numpy.typing as npt
 from ezmsg.core.graphserver import GraphServer
 
 T = TypeVar("T")
 Hz = NewType("Hz", float)
 Band = tuple[float, float]
+Number = int | float
+Shape = Literal["hann", "box"]
+ShapeOrNone = Optional[Shape]  # noqa: UP045
 
 
 class Mode(enum.Enum):
@@ -54,6 +58,21 @@ class Mixed(enum.Enum):
     ONE = 1
     TEXT = "1"
     PAIR = (1, 2)
+
+
+class Window(str, enum.Enum):  # noqa: UP042 - as in ezmsg's own packages
+    HANN = "hann"
+    BOX = "box"
+
+
+class Order(enum.IntEnum):
+    ONE = 1
+    TWO = 2
+
+
+class Layout(enum.Enum):
+    SMALL = (1, 2)
+    LARGE = (3, 4)
 
 
 class Rights(enum.Flag):
@@ -99,6 +118,13 @@ class Names(ez.Settings):
     lit_enum: Literal[Mode.FAST, Mode.SLOW] = Mode.FAST
     newtype: Hz = 3.0
     alias: Band = (1.0, 2.0)
+    number: Number = 1
+    maybe_number: Number | None = None
+    numbers: list[Number] = field(default_factory=lambda: [1])
+    shape: Shape = "hann"
+    maybe_shape: ShapeOrNone = None
+    maybe_band: Band | None = None
+    maybe_hz: Hz | None = None
     quoted: "int" = 3
     later: Optional["Later"] = None
     nonsense: "this is (nonsense" = 3  # noqa: F722
@@ -108,6 +134,11 @@ class Members(ez.Settings):
     twin: Twin = Twin.A
     mixed: Mixed = Mixed.ONE
     rights: Rights = Rights.R
+    window: Window = Window.HANN
+    maybe_window: Window | None = None
+    order: Order = Order.ONE
+    layout: Layout = Layout.SMALL
+    orders: dict[Window, Order] = field(default_factory=lambda: {Window.HANN: Order.ONE})
     mode_or_text: Mode | str = Mode.FAST
     text_or_mode: str | Mode = "fast"
     modes: list[Mode] = field(default_factory=list)
@@ -127,6 +158,11 @@ class Standard(ez.Settings):
     dtype: np.dtype = np.dtype("float32")
     single: np.float32 = np.float32(1.5)
     small: np.int8 = np.int8(3)
+    double: np.float64 = np.float64(1.5)
+    double_z: np.complex64 = np.complex64(1j)
+    like_dtype: npt.DTypeLike = np.float32
+    names: np.ndarray = field(default_factory=lambda: np.array(["a"]))
+    maybe_array: npt.NDArray[np.float64] | None = None
     array: np.ndarray = field(default_factory=lambda: np.array([1, 2]))
     z: complex = 1 + 2j
     raw: bytearray = field(default_factory=lambda: bytearray(b"ab"))
@@ -140,6 +176,8 @@ class Containers(ez.Settings):
     ordered: OrderedDict[str, int] = field(default_factory=OrderedDict)
     sequence: Sequence[float] = (1.0,)
     queue: deque[int] = field(default_factory=collections.deque)
+    last: deque[float] = field(default_factory=lambda: collections.deque([1.0], maxlen=2))
+    weights: list[float] = field(default_factory=list)
     frozen: frozenset[str] = frozenset()
     bare: tuple = (1, "a")
     anything: Any = 3

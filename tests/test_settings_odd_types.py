@@ -31,12 +31,25 @@ EDITS: list[tuple[str, str, object, str]] = [
     ("Names", "lit_enum", "slow", f"lit_enum={SLOW}"),
     ("Names", "newtype", 5, "newtype=5.0"),
     ("Names", "alias", [3, 4], "alias=(3.0, 4.0)"),
+    ("Names", "number", 2.5, "number=2.5"),
+    ("Names", "number", 3, "number=3"),
+    ("Names", "maybe_number", 2.5, "maybe_number=2.5"),
+    ("Names", "numbers", [1, 2.5], "numbers=[1, 2.5]"),
+    ("Names", "shape", "box", "shape='box'"),
+    ("Names", "maybe_shape", "box", "maybe_shape='box'"),
+    ("Names", "maybe_band", [1, 2], "maybe_band=(1.0, 2.0)"),
+    ("Names", "maybe_hz", 2.5, "maybe_hz=2.5"),
     ("Names", "quoted", 7.0, "quoted=7"),
     ("Names", "later", {"n": 3}, "later=Later(n=3)"),
     ("Members", "twin", 2, "twin=<Twin.C: 2>"),
     ("Members", "twin", "B", "twin=<Twin.A: 1>"),
     ("Members", "mixed", "TEXT", "mixed=<Mixed.TEXT: '1'>"),
     ("Members", "rights", 3, "rights=<Rights.R|W: 3>"),
+    ("Members", "window", "box", "window=<Window.BOX: 'box'>"),
+    ("Members", "maybe_window", "BOX", "maybe_window=<Window.BOX: 'box'>"),
+    ("Members", "order", "TWO", "order=<Order.TWO: 2>"),
+    ("Members", "layout", [3, 4], "layout=<Layout.LARGE: (3, 4)>"),
+    ("Members", "orders", {"box": 2}, "orders={<Window.BOX: 'box'>: <Order.TWO: 2>}"),
     ("Members", "mode_or_text", "slow", f"mode_or_text={SLOW}"),
     ("Members", "mode_or_text", "other", "mode_or_text='other'"),
     ("Members", "text_or_mode", "other", "text_or_mode='other'"),
@@ -55,6 +68,10 @@ EDITS: list[tuple[str, str, object, str]] = [
     ("Standard", "dtype", "int16", "dtype=dtype('int16')"),
     ("Standard", "single", 2.5, "single=np.float32(2.5)"),
     ("Standard", "small", 100, "small=np.int8(100)"),
+    ("Standard", "double", 2, "double=np.float64(2.0)"),
+    ("Standard", "double_z", "1+1j", "double_z=np.complex64(1+1j)"),
+    ("Standard", "like_dtype", "int16", "like_dtype=dtype('int16')"),
+    ("Standard", "maybe_array", [1, 2], "maybe_array=array([1., 2.])"),
     ("Standard", "array", [3, 4], "array=array([3, 4])"),
     ("Standard", "z", "3+4j", "z=(3+4j)"),
     ("Standard", "raw", b"q", "raw=bytearray(b'q')"),
@@ -66,6 +83,8 @@ EDITS: list[tuple[str, str, object, str]] = [
     ("Containers", "ordered", {"a": 1}, "ordered=OrderedDict([('a', 1)])"),
     ("Containers", "sequence", [2], "sequence=[2.0]"),
     ("Containers", "queue", [1, 2], "queue=deque([1, 2])"),
+    ("Containers", "last", [2, 3], "last=deque([2.0, 3.0], maxlen=2)"),
+    ("Containers", "weights", [1, float("nan")], "weights=[1.0, nan]"),
     ("Containers", "frozen", ["a"], "frozen=frozenset({'a'})"),
     ("Containers", "bare", [2, "b"], "bare=(2, 'b')"),
     ("Containers", "anything", [1, "x"], "anything=[1, 'x']"),
@@ -88,10 +107,15 @@ EDITS: list[tuple[str, str, object, str]] = [
 ]
 REFUSED: list[tuple[str, str, object]] = [
     ("Names", "lit_mixed", 2),
+    ("Names", "shape", "ham"),
+    ("Names", "maybe_shape", "ham"),
+    ("Names", "maybe_number", "much"),
     ("Names", "nonsense", 5),
     ("Names", "quoted", 2.5),
     ("Members", "twin", "D"),
     ("Members", "modes", ["medium"]),
+    ("Members", "order", 2.5),
+    ("Members", "layout", [1, 4]),
     ("Standard", "when", "yesterday"),
     ("Standard", "exact", "much"),
     ("Standard", "small", 300),
@@ -175,7 +199,45 @@ def test_only_what_nobody_could_type_is_read_only(odd: tuple[ezn.LiveGraph, Path
         if not field.editable
     }
     form.close()
-    assert locked == {"Names.nonsense"}
+    assert locked == {"Names.nonsense", "Standard.names"}
+
+
+def test_what_is_saved_is_what_is_there(odd: tuple[ezn.LiveGraph, Path]) -> None:
+    graph, folder = odd
+    saved = folder / "settings.yaml"
+    graph.settings.save(saved)
+    assert graph.settings.diff(saved).empty
+    assert graph.settings.load(saved) == {}
+    assert graph.settings["Members"]["window"] in ("hann", "box")
+
+
+@pytest.mark.parametrize(
+    ("unit", "path", "values", "first"),
+    [
+        ("Members", "order", [1, 2], "<Order.ONE: 1>"),
+        ("Members", "orders", [{"hann": 1}, {"box": 2}], "{<Window.HANN: 'hann'>: <Order.ONE: 1>}"),
+        ("Standard", "array", [[1, 2], [3, 4]], "array([1, 2])"),
+        ("Standard", "single", [1.5, 2.5], "np.float32(1.5)"),
+        ("Standard", "double_z", ["1j", "2j"], "np.complex64(1j)"),
+        ("Containers", "last", [[1.0], [2.0]], "deque([1.0], maxlen=2)"),
+    ],
+)
+def test_any_edit_can_be_undone_and_redone(
+    odd: tuple[ezn.LiveGraph, Path], unit: str, path: str, values: list[object], first: str
+) -> None:
+    graph, folder = odd
+    settings = graph.settings[unit]
+    reported = []
+    for value in values:
+        settings[path] = value
+        reported.append(settings[path])
+    assert reported[0] != reported[1]
+    graph.settings.undo()
+    assert settings[path] == reported[0]
+    graph.settings.redo()
+    assert settings[path] == reported[1]
+    graph.settings.undo()
+    wait_for(lambda: f"{path}={first}" in _lines(folder, unit), "the unit holds the first again")
 
 
 def _lines(folder: Path, unit: str) -> list[str]:

@@ -59,13 +59,14 @@ def read_array(value: object) -> ArrayText | None:
     if "..." in value:
         stated = named.get("shape")
         return ArrayText(_stated_shape(stated), dtype or _natural_dtype(values))
-    return ArrayText(shape, dtype or _natural_dtype(values), values)
+    known = values if _all_known(values) else None
+    return ArrayText(shape, dtype or _natural_dtype(values), known)
 
 
 _NUMPY_SCALAR: Final = re.compile(r"np\.(?P<kind>\w+?_?)\((?P<inside>.*)\)")
 
 
-def numpy_number(text: str) -> bool | int | float | None:
+def numpy_number(text: str) -> bool | int | float | complex | None:
     """The number in the ``repr`` of a numpy scalar (``"np.float32(1.5)"``), None in other text."""
     if text in ("np.True_", "np.False_"):
         return text == "np.True_"
@@ -76,7 +77,7 @@ def numpy_number(text: str) -> bool | int | float | None:
         value = ast.literal_eval(found["inside"])
     except (ValueError, SyntaxError):
         return float(found["inside"]) if found["inside"] in ("nan", "inf", "-inf") else None
-    return value if isinstance(value, (bool, int, float)) else None
+    return value if isinstance(value, (bool, int, float, complex)) else None
 
 
 def _numbers(node: ast.expr) -> object:
@@ -90,6 +91,12 @@ def _numbers(node: ast.expr) -> object:
     if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
         return node.value
     return None
+
+
+def _all_known(values: object) -> bool:
+    if isinstance(values, list):
+        return all(map(_all_known, values))
+    return values is not None
 
 
 def _shape(values: object) -> tuple[int, ...] | None:

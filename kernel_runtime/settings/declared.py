@@ -23,6 +23,7 @@ import typing
 from collections.abc import Mapping
 from typing import Final
 
+from .named_values import base_of, by_alias, maker_of
 from .references import (
     BoundStep,
     Step,
@@ -55,6 +56,7 @@ class _Field:
         fields = Step(getattr, owner, "__dataclass_fields__", {})
         field = Step(operator.methodcaller("get", name), fields)
         self.default: Final = Step(getattr, field, "default", None)
+        self.factory: Final = Step(getattr, field, "default_factory", None)
         self._type = Step(getattr, field, "type", None)
         # A type that is kept as text, or has text inside, names what its module has.
         self.names: Final = Step(re.findall, _NAME, Step(str, self._type))
@@ -141,10 +143,25 @@ class LikeDefault(_Declared):
 
     def __reduce__(self) -> tuple[object, ...]:
         found = Step(map, type, self._of_owner().default_of(*self.kinds))
-        return (made_of_items(first_of(found, type(self.value))), (self.value,))
+        made_by = made_of_items(first_of(found, type(self.value)))
+        if not isinstance(self.value, (list, tuple)):
+            return (made_by, (self.value,))
+        # The value of an enum's member may be a tuple, and is reported as a list.
+        enums = Step(map, type, self._of_owner().default_of(enum.Enum))
+        members = Step(map, operator.call, enums, [tuple(self.value)])
+        return (next, (chained(members, Step(map, made_by, [self.value])),))
 
     def _key(self) -> tuple[object, ...]:
         return (*super()._key(), self.kinds)
+
+
+class DequeLikeDefault(_Declared):
+    """A deque of some items, as long at most as the one that the field has by default."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        made = Step(map, operator.call, Step(filter, callable, [self._of_owner().factory]))
+        limit = Step(getattr, first_of(made, ()), "maxlen", None)
+        return (collections.deque, (self.value, limit))
 
 
 class MemberReference(_Declared):
@@ -184,6 +201,12 @@ class MemberReference(_Declared):
         found = Step(map, type, self._of_owner().default_of(enum.Enum))
         if self.name is not None and not self.or_text:
             found = chained(found, class_named(self.name, module_of(self.owner)))
+        aliased = chained()
+        if self.name is not None and "." not in self.name and not self.or_text:
+            named = base_of(Step(getattr, looked_up(module_of(self.owner)), self.name, None))
+            # An alias that doesn't take the value refuses it when it is called.
+            found = chained(found, not_none([maker_of(named)]))
+            aliased = by_alias(named, key)
         made_by = first_of(found, copy.copy)
         by_value = Step(getattr, made_by, "_value2member_map_", {})
         known: list[object] = [Step(operator.methodcaller("get", key), by_value)]
@@ -191,7 +214,7 @@ class MemberReference(_Declared):
             by_name = Step(getattr, made_by, "__members__", {})
             known.append(Step(operator.methodcaller("get", key), by_name))
         last = Step(map, copy.copy if self.or_text else made_by, [key])
-        return (next, (chained(not_none(known), last),))
+        return (next, (chained(not_none(known), aliased, last),))
 
     def _key(self) -> tuple[object, ...]:
         return (*super()._key(), self.name, self.or_text)

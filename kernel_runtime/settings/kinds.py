@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from kernel_runtime.settings.type_names import ARRAY_PROTOCOLS
+from kernel_runtime.settings.type_names import ARRAY_PROTOCOLS, DTYPE_PROTOCOLS
 
 Kind = Literal[
     "none",
@@ -193,6 +193,10 @@ def union_of(types: tuple[FieldType, ...]) -> FieldType:
             for index, member in enumerate(flat)
             if member.kind not in absorbed and (member.kind != "array" or index == first)
         ]
+    if any((member.name or "").startswith(DTYPE_PROTOCOLS) for member in flat):
+        # numpy's DTypeLike comes as all that numpy.dtype takes.
+        rest = [member for member in flat if member.kind == "none"]
+        flat = [FieldType("standard", name="numpy.dtype"), *rest]
     return flat[0] if len(flat) == 1 else FieldType("union", args=tuple(flat))
 
 

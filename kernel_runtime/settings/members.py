@@ -6,6 +6,7 @@ import enum
 
 from kernel_runtime.settings.declared import MemberReference, module_of
 from kernel_runtime.settings.kinds import FieldType
+from kernel_runtime.settings.named_values import NamedReference
 from kernel_runtime.settings.references import CallReference, can_be_looked_up
 from kernel_runtime.settings.scalars import Refusal, find_choice
 from kernel_runtime.settings.schema import FieldSpec
@@ -33,6 +34,9 @@ def member_of(spec: FieldSpec, wanted: FieldType, value: object, outermost: bool
         alike = {type(item.value) for item in wanted.choices} or {str}
         if alike == {float} and type(plain) is int:
             plain = float(plain)
+        if alike == {int} and type(plain) is float and "." not in (wanted.name or "."):
+            # A bare name may be an alias, of `int | float` for one.
+            return _of_guessed_class(spec, wanted.name, plain, outermost)
         # Text may be a member's name; the class itself refuses what it doesn't have.
         if type(plain) not in alike and not isinstance(plain, str):
             raise Refusal(takes(wanted, value))
@@ -62,7 +66,7 @@ def _of_class(spec: FieldSpec, name: str | None, plain: object, outermost: bool)
         if outermost:
             return MemberReference(owner, spec.name, plain, name=name)
         if name is not None:
-            return CallReference(in_module_of(spec, name), plain)
+            return NamedReference(in_module_of(spec, name), plain)
     return plain
 
 

@@ -105,7 +105,7 @@ def standard_of(wanted: FieldType, value: object) -> object:
     return found
 
 
-def numpy_of(spec: FieldSpec, value: bool | int | float, outermost: bool) -> object:
+def numpy_of(spec: FieldSpec, value: complex, outermost: bool) -> object:
     """A number as the numpy scalar that the field's type names, where it names one."""
     found = _NUMPY_SCALAR.fullmatch(spec.type_text) if outermost else None
     kind = getattr(np, found["name"], None) if found is not None else None

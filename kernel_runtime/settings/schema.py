@@ -16,6 +16,7 @@ from kernel_runtime.settings.json_types import members_of_json_schema, merge_typ
 from kernel_runtime.settings.kinds import FieldType, Member
 from kernel_runtime.settings.read_only import read_only_reason
 from kernel_runtime.settings.real_types import members_of_class
+from kernel_runtime.settings.reported import plain_scalar
 from kernel_runtime.settings.stated_limits import with_bounds, with_choices
 from kernel_runtime.settings.witness import agrees_with_hint, is_repr, refine, type_of_value
 
@@ -192,7 +193,7 @@ class _Builder:
         stated = with_bounds(stated, getattr(field, "bounds", None))
         stated = with_choices(stated, getattr(field, "choices", None))
         required = getattr(field, "required", False) is True
-        default = getattr(field, "default", None)
+        default = plain_scalar(getattr(field, "default", None))
         description = _text(getattr(field, "description", None))
         if description is None and described is not None:
             description = described.description

@@ -90,6 +90,11 @@ def _slice(given: object) -> slice:
     return slice(*numbers)
 
 
+def _dtype(given: object) -> np.dtype[np.generic]:
+    # `np.float32` without quotes is a class, and stands for its dtype.
+    return np.dtype(clean_type_text(str(given)).rpartition(".")[2])
+
+
 def _of(kind: Callable[[str], object]) -> Callable[[object], object]:
     return lambda given: kind(str(given).strip())
 
@@ -167,7 +172,7 @@ _ALL: Final = (
         "a time zone, such as Europe/Berlin",
         _of(zoneinfo.ZoneInfo),
     ),
-    StandardType("numpy.dtype", np.dtype, "the name of a dtype, such as float32", _of(np.dtype)),
+    StandardType("numpy.dtype", np.dtype, "the name of a dtype, such as float32", _dtype),
     StandardType("builtins.range", range, "start, stop, step of a range", _range, repr),
     StandardType("builtins.slice", slice, "start, stop, step of a slice", _slice, repr),
 )
@@ -182,6 +187,10 @@ _ALIASES: Final = {
     },
     "typing.Pattern": "re.Pattern",
     "np.dtype": "numpy.dtype",
+    **dict.fromkeys(
+        ("DTypeLike", "npt.DTypeLike", "np.typing.DTypeLike", "numpy.typing.DTypeLike"),
+        "numpy.dtype",
+    ),
 }
 _BY_CALL: Final = {
     **{one.type.__name__: one for one in _ALL},

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ezmsg.core.graphmeta import SettingsChangedEvent, SettingsSnapshotValue
 
+from .reported import plain_report
 from .verdict import Origin, Verdict, verdict_of
 
 HISTORY_LENGTH = 10_000
@@ -86,8 +87,13 @@ def structured_of(value: SettingsSnapshotValue) -> dict[str, Any]:
     """The fields of a reported value as plain data."""
     for found in (value.structured_value, value.repr_value):
         if isinstance(found, dict):
-            return found
+            return {str(name): plain_report(item) for name, item in found.items()}
     return {}
+
+
+def _verdict_of(value: SettingsSnapshotValue) -> Verdict | None:
+    verdict = verdict_of(value)
+    return verdict and replace(verdict, asked=plain_report(verdict.asked))
 
 
 def _text_of(value: SettingsSnapshotValue) -> str:
@@ -130,7 +136,13 @@ def same_value(one: Any, other: Any) -> bool:
 
 
 def same_or_both_nan(one: Any, other: Any) -> bool:
-    """Equal, 1 and 1.0 too; NaN is what was asked where NaN was asked."""
+    """Equal, 1 and 1.0 too; NaN is what was asked where NaN was asked, inside lists as well."""
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same_or_both_nan, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(
+            same_or_both_nan(one[key], other[key]) for key in one
+        )
     return bool(one == other or (one != one and other != other))
 
 
@@ -296,7 +308,7 @@ class SettingsStore:
             text=_text_of(value),
             seq=seq,
             reported_at=at,
-            verdict=verdict_of(value),
+            verdict=_verdict_of(value),
         )
         with self._lock:
             self._states[unit] = state

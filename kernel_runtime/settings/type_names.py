@@ -66,6 +66,9 @@ ARRAY_PROTOCOLS: Final = frozenset(
 )
 """What numpy.asarray takes, as numpy's own unions spell it."""
 
+DTYPE_PROTOCOLS: Final = "numpy._typing._dtype_like."
+"""Where the parts of numpy's DTypeLike live."""
+
 OPAQUE_ROOTS: Final = frozenset(
     {
         "_io",
@@ -89,6 +92,8 @@ OPAQUE_ROOTS: Final = frozenset(
 """Packages of the standard library whose objects live in one process and can't be typed in."""
 
 _INTS: Final = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_ANY_NUMBER: Final = ("number", "inexact")
+_COMPLEX: Final = ("complex64", "complex128", "clongdouble", "complexfloating")
 _FLOATS: Final = ("float16", "float32", "float64", "longdouble")
 
 PLAIN_NAMES: Final[dict[str, PlainKind]] = {
@@ -153,6 +158,8 @@ PLAIN_NAMES: Final[dict[str, PlainKind]] = {
     **{
         f"{module}.{name}": "float" for module in ("numpy", "np") for name in (*_FLOATS, "floating")
     },
+    **{f"{module}.{name}": "float" for module in ("numpy", "np") for name in _ANY_NUMBER},
+    **{f"{module}.{name}": "complex" for module in ("numpy", "np") for name in _COMPLEX},
     "numpy.bool": "bool",
     "numpy.bool_": "bool",
     "np.bool": "bool",

@@ -15,17 +15,25 @@ from typing import Final
 import numpy as np
 
 from kernel_runtime.errors import SettingsRejectedError
-from kernel_runtime.settings.arrays import array_of
+from kernel_runtime.settings.arrays import array_of, numpy_number, read_array
 from kernel_runtime.settings.containers import (
     BUILDERS,
+    DEQUE,
     MADE_WHEN_MISSING,
     key_as_it_was,
+    longest,
     sequence_of,
     standard_class,
 )
-from kernel_runtime.settings.declared import AsDeclared, LikeDefault, MemberReference
+from kernel_runtime.settings.declared import (
+    AsDeclared,
+    DequeLikeDefault,
+    LikeDefault,
+    MemberReference,
+)
 from kernel_runtime.settings.kinds import FieldType
 from kernel_runtime.settings.members import in_module_of, member_of, text_or_member
+from kernel_runtime.settings.named_values import NamedReference
 from kernel_runtime.settings.references import CallReference, ItemsReference, can_be_looked_up
 from kernel_runtime.settings.scalars import (
     Refusal,
@@ -96,6 +104,10 @@ class _Coercer:
             return value
         if outermost and _is_guessed(wanted) and isinstance(value, (list, tuple, Mapping)):
             return self._as_declared(wanted, value, outermost)
+        if isinstance(value, str) and wanted.kind in ("bool", "int", "float", "complex"):
+            # A scalar of numpy is reported as its repr.
+            number = numpy_number(value)
+            value = value if number is None else number
         match wanted.kind:
             case "union":
                 return self._union(wanted, value, outermost)
@@ -114,7 +126,7 @@ class _Coercer:
             case "float":
                 return numpy_of(self.spec, limited(wanted, float_of(wanted, value)), outermost)
             case "complex":
-                return complex_of(wanted, value)
+                return numpy_of(self.spec, complex_of(wanted, value), outermost)
             case "str":
                 if isinstance(value, str):
                     text = sized(wanted, str(enum_value(value)))
@@ -186,11 +198,21 @@ class _Coercer:
             built = BUILDERS[wanted.kind](items)
         except TypeError:
             raise Refusal("can't hold lists or dicts in a set") from None
+        if wanted.name == DEQUE and outermost:
+            return self._deque(items)
         if wanted.name is not None and not wanted.witnessed:
             return standard_class(wanted.name)(items)
         if wanted.name is not None and not outermost and self._can_make(wanted.name):
             return ItemsReference(in_module_of(self.spec, wanted.name), items)
         return self._as_default(wanted, built, outermost, list, tuple, set, frozenset)
+
+    def _deque(self, items: list[object]) -> object:
+        """As long as it may be now, or, where that isn't reported, as its default may be."""
+        owner = self.spec.owner
+        if not isinstance(self.current, list) or not can_be_looked_up(owner):
+            return collections.deque(items, longest(self.current))
+        assert owner is not None
+        return DequeLikeDefault(owner, self.spec.name, items)
 
     def _as_default(
         self, wanted: FieldType, value: object, outermost: bool, *kinds: type
@@ -287,14 +309,17 @@ class _Coercer:
                 },
             )
         if isinstance(value, (list, tuple)):
-            return ItemsReference(name, list(value))
+            return NamedReference(name, list(value))
         if isinstance(value, (bool, int, float, str)) and not is_repr(value):
-            return CallReference(name, value)
+            return NamedReference(name, value)
         raise Refusal(takes(wanted, value))
 
     def _array(self, wanted: FieldType, value: object) -> object:
         if isinstance(value, np.ndarray):
             return value
+        reported = read_array(value)
+        if reported is not None and reported.values is not None:
+            value = reported.values
         if isinstance(value, (bool, str, bytes, Mapping)) or value is None:
             raise Refusal(takes(wanted, value))
         try:

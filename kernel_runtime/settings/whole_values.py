@@ -20,6 +20,7 @@ from ..context import KernelGraphContext
 from ..errors import GraphError, SettingsRejectedError
 from .kinds import FieldType
 from .known_fields import KnownFields
+from .reported import plain_report
 from .schema import FieldSpec
 from .store import same_value
 from .values import coerce
@@ -102,7 +103,7 @@ class WholeValues:
             raise CannotComposeError(
                 f"{unit}'s settings can't be made here: {type(error).__name__}: {error}", unit=unit
             ) from error
-        return made, settings_structured_value(made) or {}
+        return made, plain_report(settings_structured_value(made) or {})
 
 
 class _Composer:
@@ -166,7 +167,7 @@ class _Holder:
 
 def _reported(value: object) -> Any:
     """A value as ezmsg reports it."""
-    return (settings_structured_value(_Holder(value)) or {}).get("value")
+    return plain_report((settings_structured_value(_Holder(value)) or {}).get("value"))
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

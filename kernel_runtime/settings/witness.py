@@ -145,7 +145,8 @@ def _type_of_mapping(value: Mapping[object, object]) -> FieldType:
 
 
 def _enum_of(value: object, stated: FieldType | None, default: object = None) -> FieldType:
-    name = enum_name(value)
+    # A report holds the plain value where a default still shows the class.
+    name = enum_name(value) or enum_name(default)
     if isinstance(value, enum.Enum):
         members = tuple(Choice(enum_value(item), item.name) for item in type(value))
         return FieldType("enum", name=name, choices=members)
@@ -208,6 +209,8 @@ def _refine_named(stated: FieldType, value: object, default: object) -> FieldTyp
     standard = standard_type_of_report(value)
     if standard is not None:
         return FieldType("standard", name=standard.name)
+    if is_array(value):
+        return FieldType("array", name="numpy.ndarray", witnessed=True)
     own = (stated.name or "").rpartition(".")[2]
     if is_repr(value) or (isinstance(value, str) and own and _called_name(value) == own):
         return FieldType("opaque", name=stated.name, text=stated.text)
