@@ -49,8 +49,9 @@ async def test_a_second_observer_does_not_disturb(running_graph: RunningGraph) -
         source, gain = rates["SOURCE/OUTPUT"], rates["GAIN/OUTPUT"]
         assert source is not None
         assert gain is not None
-        # The source sleeps 5 ms between messages, so that it can only be slower than 200 Hz.
-        assert 40.0 < source <= 205.0
+        # The source sleeps 5 ms between messages, so it can only be slower than 200 Hz; when a
+        # process counted is known to half a round trip, which is long on a busy machine.
+        assert 40.0 < source <= 260.0
         assert gain == pytest.approx(source, rel=0.3)
 
 
