@@ -24,7 +24,7 @@ from kernel_runtime.observer.scope_source import FLUSH_S
 
 from .front_end import bundle
 from .scope_columns import ScopeColumns
-from .scope_picture import most_columns, rows_html, rows_text, scope_svg
+from .scope_picture import most_columns, rows_html, rows_text, scope_svg, svg_url
 from .watched_widget import WatchedWidget
 
 DEFAULT_WIDTH: Final = 1000
@@ -59,6 +59,8 @@ class Scope(WatchedWidget):
 
     _esm = traitlets.Unicode().tag(sync=True)
     _stream = traitlets.Dict().tag(sync=True)
+    _picture = traitlets.Unicode().tag(sync=True)
+    _rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
     height = traitlets.Int(380).tag(sync=True)
 
     def __init__(
@@ -165,8 +167,12 @@ class Scope(WatchedWidget):
     def end_feed(self) -> None:
         """Hold the last picture: the graph is over, or left."""
         with self._lock:
-            if self._feed is not None and not self._is_closed and self._newest() is not None:
+            newest = self._newest()
+            if self._feed is not None and not self._is_closed and newest is not None:
                 self._last_seen = self._fallback()
+                # For views that are opened from now on, and to be stored with the notebook.
+                self._publish("_picture", svg_url(self._last_seen.get("image/svg+xml", "")))
+                self._publish("_rows", list(newest.rows))
             feed, self._feed = self._feed, None
         if feed is not None:
             feed.close()
@@ -218,14 +224,14 @@ class Scope(WatchedWidget):
                     "text/plain": f"{self!r}\n{rows_text(newest.rows)}",
                     "text/html": rows_html(newest.rows),
                 }
-            picture = self._picture(self._feed, newest.shape)
+            picture = self._svg(self._feed, newest.shape)
         return {
             "text/plain": repr(self),
             "image/svg+xml": picture,
             "text/html": f'<div style="max-width:100%;overflow:auto">{picture}</div>',
         }
 
-    def _picture(self, feed: ScopeFeed, shape: StreamShape) -> str:
+    def _svg(self, feed: ScopeFeed, shape: StreamShape) -> str:
         chunks = feed.recent(min(_MOST_CHUNKS, math.ceil(self._window_s / FLUSH_S) + 2))
         selected = self._selected(shape)
         columns = ScopeColumns(shape, self._window_s, most_columns(len(selected)), selected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
@@ -65,6 +66,13 @@ def scope_svg(
         f'width="{_WIDTH}" height="{height:.0f}" role="img" '
         f'font-family="system-ui, sans-serif" font-size="10">{"".join(parts)}</svg>'
     )
+
+
+def svg_url(svg: str) -> str:
+    """An SVG document as the source of an image; empty where it is empty."""
+    if not svg:
+        return ""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
 def half_range(columns: Floats) -> float:

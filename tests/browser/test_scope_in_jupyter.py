@@ -158,3 +158,30 @@ def test_the_picture_stays_when_the_graph_is_stopped(page: NotebookPage) -> None
     assert page.errors() == []
     assert page.other_hosts == set()
     page.screenshot("scope_stopped")
+
+
+def test_a_stored_notebook_shows_what_the_scopes_showed_last(
+    browser: Browser, lab: JupyterLab
+) -> None:
+    lab.write_notebook("stored.ipynb", CELLS[:3])
+    with notebook_page(browser, lab, "stored.ipynb") as live:
+        live.run_all()
+        scope = _scope(live, 0)
+        scope.scroll_into_view_if_needed()
+        _wait_for_columns(live, scope, 300)
+        before = _number(scope, "kept")
+        wait_for_page(live.page, lambda: _number(scope, "kept") > before, deadline_s=60)
+        _scope(live, 1).scroll_into_view_if_needed()
+        expect(_scope(live, 1)).to_contain_text("left <hand>")
+        live.save()
+    lab.shut_down_kernels()
+    with notebook_page(browser, lab, "stored.ipynb") as stored:
+        scope = _scope(stored, 0)
+        scope.scroll_into_view_if_needed()
+        expect(scope).to_contain_text("256 channels, 30000 Hz")
+        picture = scope.get_by_role("img", name="The last sweep of SOURCE")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("one => one.complete && one.naturalWidth > 300")
+        stored.screenshot("scope_stored")
+        _scope(stored, 1).scroll_into_view_if_needed()
+        expect(_scope(stored, 1)).to_contain_text("left <hand>")

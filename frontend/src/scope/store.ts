@@ -25,6 +25,10 @@ export interface RowData {
 /** The synced traits of `ezmsg_nb.scope.Scope`. */
 export interface ScopeState extends WatchedState {
   _stream: StreamData;
+  /** The last sweep as a picture (a data URL), for where its columns are not known. */
+  _picture: string;
+  /** The last message, for where it did not come. */
+  _rows: RowData[];
   height: number;
 }
 
@@ -37,12 +41,13 @@ interface Told {
   rows: RowData[];
 }
 
-export type Change = "stream" | "columns" | "message" | "height" | "paused";
+export type Change = "stream" | "columns" | "message" | "height" | "paused" | "picture";
 
 export class ScopeStore extends WidgetStore<ScopeState, Change> {
   stream: StreamData = { kind: "waiting", revision: 0, topic: "" };
   sweep: Sweep | null = null;
   rows: RowData[] = [];
+  picture = "";
   received = 0;
   dropped = 0;
   paused = false;
@@ -66,17 +71,31 @@ export class ScopeStore extends WidgetStore<ScopeState, Change> {
     this.emit("paused");
   }
 
+  /**
+   * Has the model hold a picture of the last sweep, which is stored with the notebook.
+   *
+   * The kernel is not told: only what is saved, or seen without a kernel, needs it.
+   */
+  keepPicture(url: string): void {
+    this.model?.set("_picture", url);
+  }
+
   protected readings(): Record<string, () => void> {
-    return { _stream: () => this.#readStream(), height: () => this.#readHeight() };
+    return {
+      _stream: () => this.#readStream(),
+      _picture: () => this.#readPicture(),
+      _rows: () => this.#readRows(),
+      height: () => this.#readHeight(),
+    };
   }
 
   protected take(message: { type: string }, buffers: DataView[]): void {
     const told = message as Told;
     if (told.revision !== this.stream.revision || this.paused) return;
     if (told.type === "message") {
-      this.rows = told.rows;
       this.#count(told);
-      this.emit("message");
+      // To be stored with the notebook, as the picture is; it is read from there.
+      this.model?.set("_rows", told.rows);
     } else if (told.type === "columns" && buffers[0] && this.sweep) {
       this.sweep.add(told.first, readColumns(buffers[0]));
       this.#count(told);
@@ -98,6 +117,16 @@ export class ScopeStore extends WidgetStore<ScopeState, Change> {
     this.sweep =
       stream.kind === "samples" && columns && shown ? new Sweep(columns, shown.length) : null;
     this.emit("stream");
+  }
+
+  #readPicture(): void {
+    this.picture = this.model?.get("_picture") ?? "";
+    this.emit("picture");
+  }
+
+  #readRows(): void {
+    this.rows = this.model?.get("_rows") ?? [];
+    this.emit("message");
   }
 
   #readHeight(): void {

@@ -60,6 +60,16 @@ export class Traces {
     return true;
   }
 
+  /** Hands over what is drawn as a data URL, when it is encoded. */
+  picture(take: (url: string) => void): void {
+    this.element.toBlob((blob) => {
+      if (blob === null) return;
+      const reader = new FileReader();
+      reader.onload = () => take(String(reader.result));
+      reader.readAsDataURL(blob);
+    });
+  }
+
   clear(): void {
     this.#context.setTransform(1, 0, 0, 1, 0, 0);
     this.#context.clearRect(0, 0, this.element.width, this.element.height);

@@ -11,6 +11,8 @@ import { type Lanes, Traces } from "./traces";
 const HEARTBEAT_MS = 4000;
 const SILENT_MS = 9000;
 const WINDOWS_S = [0.2, 0.5, 1, 2, 4, 10, 20, 60];
+/** How often a picture of the traces is kept, to be stored with the notebook. */
+const KEEP_MS = 5000;
 /** Parts of the first sweep after which the scale is fitted again. */
 const FIRST_FITS = [0.02, 0.1, 0.4];
 
@@ -36,6 +38,8 @@ export class ScopeView {
   readonly #table = make("tbody");
   readonly #inspector = make("div", { class: "ezn-inspector" });
   readonly #traces = new Traces();
+  /** What was seen last, where there are no columns: in a notebook that was stored. */
+  readonly #last = make("img", { class: "ezn-last" });
   readonly #id = Math.random().toString(36).slice(2);
   readonly #stops: (() => void)[] = [];
   readonly #store: ScopeStore;
@@ -48,6 +52,7 @@ export class ScopeView {
   /** Number of the column that is to be drawn next. */
   #drawnTo = 0;
   #dirty = true;
+  #keptAt = 0;
 
   constructor(store: ScopeStore, host: HTMLElement) {
     this.#store = store;
@@ -59,6 +64,7 @@ export class ScopeView {
     this.#observe();
     this.#showHeight();
     this.#showStream();
+    this.#showMessage();
     this.#showStatus();
   }
 
@@ -97,7 +103,7 @@ export class ScopeView {
     const head = make("tr", {});
     for (const title of ["part", "type", "value"]) head.append(make("th", { scope: "col" }, title));
     this.#inspector.append(make("table", {}, make("thead", {}, head), this.#table));
-    this.#stage.append(this.#traces.element);
+    this.#stage.append(this.#traces.element, this.#last);
     this.#root.append(
       make("style", {}, styles),
       make("div", { class: "ezn-bar" }, this.#title, this.#facts, this.#pause, this.#controls),
@@ -134,7 +140,8 @@ export class ScopeView {
         else if (change === "columns") this.#takeColumns();
         else if (change === "message") this.#showMessage();
         else if (change === "height") this.#showHeight();
-        if (change !== "columns") this.#showStatus();
+        else if (change === "picture") this.#showLast();
+        if (change !== "columns" && change !== "picture") this.#showStatus();
       }),
     );
   }
@@ -163,7 +170,28 @@ export class ScopeView {
     this.#fits = 0;
     this.#facts.textContent = this.#factsText();
     if (stream.window_s !== undefined) this.#selectWindow(stream.window_s);
+    this.#showLast();
     this.#redraw();
+  }
+
+  #showLast(): void {
+    const { picture, sweep, stream } = this.#store;
+    const shown = picture !== "" && sweep !== null && sweep.next === null;
+    this.#last.hidden = !shown;
+    this.#traces.element.hidden = shown;
+    if (!shown) return;
+    this.#last.src = picture;
+    this.#last.alt = `The last sweep of ${stream.topic}: ${this.#factsText()}`;
+  }
+
+  #keep(): void {
+    const now = performance.now();
+    if (now - this.#keptAt < KEEP_MS) return;
+    this.#keptAt = now;
+    this.#traces.picture((url) => {
+      this.#store.keepPicture(url);
+      this.#root.dataset.kept = String(Number(this.#root.dataset.kept ?? 0) + 1);
+    });
   }
 
   #factsText(): string {
@@ -236,6 +264,7 @@ export class ScopeView {
   #takeColumns(): void {
     const { sweep } = this.#store;
     if (!sweep) return;
+    if (!this.#last.hidden) this.#showLast();
     const rounds = Math.floor((sweep.next ?? 0) / sweep.columns);
     const wrapped = rounds !== this.#rounds;
     this.#rounds = rounds;
@@ -298,5 +327,6 @@ export class ScopeView {
     this.#dirty = false;
     this.#drawnTo = next;
     this.#root.dataset.drawn = String(next);
+    this.#keep();
   }
 }
