@@ -202,7 +202,7 @@ async def test_15_hostile_settings_between_honest_ones(
 
     async with KernelGraphContext(graph_server.address) as context:
         stream = context.subscribe_settings_events()
-        connection = await open_connection(context.address, timeout=2.0)
+        connection = await open_connection(context.address, timeout=20.0)
         await connection.open_client(Command.PROCESS)
 
         async def send(command: Command, payload: bytes) -> None:

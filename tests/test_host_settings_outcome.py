@@ -26,7 +26,7 @@ async def context() -> AsyncIterator[GraphContext]:
 
 
 async def outcome(context: GraphContext, unit: str) -> dict[str, Any]:
-    response = await context.process_request(unit, UNIT_SETTINGS, timeout=2.0)
+    response = await context.process_request(unit, UNIT_SETTINGS, timeout=20.0)
     assert response.ok, response.error
     assert response.payload is not None
     answer = pickle.loads(response.payload)

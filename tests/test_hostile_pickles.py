@@ -134,7 +134,7 @@ async def context(server: GraphServerProcess) -> AsyncIterator[KernelGraphContex
 
 @pytest.fixture
 async def process(context: KernelGraphContext) -> AsyncIterator[HostileProcess]:
-    connection = await open_connection(context.address, timeout=2.0)
+    connection = await open_connection(context.address, timeout=20.0)
     await connection.open_client(Command.PROCESS)
     process = HostileProcess(connection)
     registration = ProcessRegistration(pid=1, host="h", units=["BAD"])
@@ -160,7 +160,7 @@ async def test_metadata_in_snapshot_and_initial_settings(
 ) -> None:
     components = {"BAD": component("BAD", {"x": bomb}), "GOOD": component("GOOD", {"x": 1})}
     raw = hostile(GraphMetadata(1, None, components))
-    connection = await open_connection(context.address, timeout=2.0)
+    connection = await open_connection(context.address, timeout=20.0)
     await connection.open_client(Command.SESSION)
     await connection.send(Command.SESSION_REGISTER.value, payload_argument(raw))
     assert await connection.read_byte() == Command.COMPLETE.value
@@ -281,19 +281,19 @@ async def test_process_responses(
     for payload in (hostile(ping), b"\x80\x04Nr\xff\xff\xff\xff.", b"garbage"):
         answering = asyncio.create_task(process.answer_requests(payload))
         for ask in (
-            context.process_ping("BAD", timeout=2.0),
-            context.process_stats("BAD", timeout=2.0),
-            context.process_profiling_snapshot("BAD", timeout=2.0),
-            context.process_profiling_trace_batch("BAD", timeout=2.0),
-            context.update_setting("BAD", "gain", 1.0, timeout=2.0),
+            context.process_ping("BAD", timeout=20.0),
+            context.process_stats("BAD", timeout=20.0),
+            context.process_profiling_snapshot("BAD", timeout=20.0),
+            context.process_profiling_trace_batch("BAD", timeout=20.0),
+            context.update_setting("BAD", "gain", 1.0, timeout=20.0),
         ):
             with pytest.raises(GraphError) as caught:
                 await ask
             assert not isinstance(caught.value, TimeoutError)
-        found = await context.profiling_snapshot_all(timeout_per_process=2.0)
+        found = await context.profiling_snapshot_all(timeout_per_process=20.0)
         assert found == {}
         assert len(found.failures) == 1
-        raw = await context.process_request("BAD", "custom", timeout=2.0)
+        raw = await context.process_request("BAD", "custom", timeout=20.0)
         assert raw.payload == payload
         answering.cancel()
         await asyncio.gather(answering, return_exceptions=True)

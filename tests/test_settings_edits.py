@@ -53,7 +53,7 @@ async def hosted() -> AsyncIterator[GraphFollower]:
 async def held_by(follower: GraphFollower, unit: str) -> dict[str, Any]:
     """What the unit itself holds, asked in its process."""
     context = follower.context
-    response = await context.process_request(unit, UNIT_SETTINGS, timeout=2.0)
+    response = await context.process_request(unit, UNIT_SETTINGS, timeout=20.0)
     answer = context.decode_process_payload(response, dict)
     structured = answer["structured"]
     assert isinstance(structured, dict)

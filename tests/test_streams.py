@@ -40,7 +40,7 @@ async def test_every_event_arrives_once_and_in_order(graph_server: GraphServerPr
 
 async def burst(address: Address, events: int) -> None:
     """Topology events at full speed: commands of another client, sent without waiting."""
-    connection = await open_connection(address, timeout=2.0)
+    connection = await open_connection(address, timeout=20.0)
     await connection.open_client(Command.SESSION)
     topics = text_argument("A") + text_argument("B")
     pair = Command.SESSION_CONNECT.value + topics + Command.SESSION_DISCONNECT.value + topics
