@@ -30,6 +30,7 @@ FRONTEND = HERE.parent / "frontend"
 PEERS = ("@xyflow/react@^12", "react@^19", "react-dom@^19", "cytoscape@^3", "elkjs@^0.11")
 SIZES = (20, 100, 1000, 3000)
 PEER_DEADLINE_MS = 15_000
+ADDRESS = "http://topology.test/"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -104,7 +105,10 @@ def open_page(browser: Browser, pixel_ratio: int, peers: Path | None) -> Page:
     page = browser.new_page(
         viewport={"width": 1100, "height": 640}, device_scale_factor=pixel_ratio
     )
-    page.set_content("<!doctype html><html lang=en><main></main>")
+    # A page with an origin, as in Jupyter: in one without, no worker may run.
+    shell = "<!doctype html><html lang=en><meta charset=utf-8><main></main>"
+    page.route(ADDRESS, lambda route: route.fulfill(body=shell, content_type="text/html"))
+    page.goto(ADDRESS)
     style = bundle("topology", "css").read_text()
     if peers is not None and peers.with_suffix(".css").exists():
         style += peers.with_suffix(".css").read_text()

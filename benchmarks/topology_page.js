@@ -105,6 +105,8 @@ window.ours = (source) => {
       const from = performance.now();
       state.folded = ids;
       emit("change:folded");
+      // What follows in the same task is counted too.
+      await Promise.resolve().then(() => {});
       const laidOut = performance.now() - from;
       const drawn = await new Promise((done) =>
         requestAnimationFrame(() => {

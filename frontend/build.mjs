@@ -63,20 +63,20 @@ function options({ source, bundle }) {
  */
 const ownNames = `
   ancestors arrow ask attach begin bounds box boxUnder boxes build camera cancel centre changing
-  chooseLine component components conditions contrast corridor corridorY cpu crossings current
+  chooseLine chosenFor columns component components conditions contrast corridor corridorY cpu crossings current
   depth detail doubleClick draw drawing edge edgesFrom element emit engage entry escape exit
   exported failed finalRects flow focused fold follow followGraph forgetFolds found frame fresh
-  freshness fromY gaps graph groupAspect hasPins headline heard heardAt hover hovered inflight
+  freshness firstPlace fromPart fromY gaps graph groupAspect hasPins headline heard heardAt hover hovered inflight
   isDimmed kind kinds label labelRoom labelled labels laidOut layer layerOf layers layout lefts
   legend letter level levels lineAlpha lineUnder lines lit luminance margin marks maxLayerHeight
   members memory mismatch move moving node nodes nudge offsets onChange order ordered owners p99
   paint paintNow parentOf parents parts pathFocus paths pixelRatio placed places points port
-  positions press progress rate rateIndex rateSize rateTopics rates readable readings reason
+  positions press progress pull rate rateIndex rateSize rateTopics rates readable readings reason rect
   rebuild  redraw redrawCards refit reset resize reveal rights room route routes row rowY
   scale scene segments shapes showAll showConditions showCount showLegend showRates showSelected
   shown side sign smallSize spans spotlight status store stretch stretches surface task tellView
-  theme titleSize titles toY track tracks transport types unitsWithin unpin vertex vertexOf
-  viewpoint visibleIds wanted weight wheelIgnored wire wires wishes words worker worldAt
+  theme titleSize titles toPart toPort toY track tracks transport types unitsWithin unpin vertex vertexOf
+  viewpoint visibleIds wanted weight wheelIgnored wire wired wires wishes words worker worldAt
 `
   .trim()
   .split(/\s+/);
@@ -88,7 +88,13 @@ async function bundle(entry) {
   const { code } = await minify(outputFiles[0].text, {
     module: true,
     ecma: 2020,
-    compress: { passes: 4, unsafe_arrows: true, unsafe_methods: true, pure_getters: true },
+    compress: {
+      passes: 8,
+      hoist_funs: true,
+      unsafe_arrows: true,
+      unsafe_methods: true,
+      pure_getters: true,
+    },
     mangle: { properties: entry === entries.topology && ownProperties },
   });
   await writeFile(join(staticFolder, entry.bundle), code);

@@ -17,7 +17,7 @@ export interface BoxPort {
   label: string;
   /** Null for a place where an edge passes a border that has no port for it. */
   port: PortData | null;
-  connected: boolean;
+  wired: boolean;
 }
 
 export interface Box {
@@ -152,7 +152,7 @@ class DrawingBuilder {
     const known = this.#ports.get(key);
     if (known) return known;
     const label = port ? shortPortName(port) : "";
-    const made = { key, topic, side, y: 0, label, port, connected: false };
+    const made = { key, topic, side, y: 0, label, port, wired: false };
     this.#ports.set(key, made);
     this.#boxes.get(component)?.ports.push(made);
     return made;
@@ -255,8 +255,8 @@ class DrawingBuilder {
     topic: string,
     edge: number,
   ): void {
-    fromPort.connected = true;
-    toPort.connected = true;
+    fromPort.wired = true;
+    toPort.wired = true;
     const id = `${fromPort.key}>${toPort.key}@${level ?? ""}`;
     const known = this.#stretches.get(id);
     if (known) {
@@ -298,7 +298,7 @@ class DrawingBuilder {
   #sizeBoxes(): void {
     let width: number = BOX.minWidth;
     for (const box of this.#boxes.values()) {
-      box.ports = box.ports.filter((port) => port.connected || !port.port?.settings);
+      box.ports = box.ports.filter((port) => port.wired || !port.port?.settings);
       if (box.kind === "unit" || box.kind === "folded") {
         width = Math.max(width, this.#wantedWidth(box));
       }

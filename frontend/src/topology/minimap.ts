@@ -4,7 +4,7 @@ import { make } from "../shared/make";
 import type { Theme } from "../shared/theme";
 import type { Camera } from "./camera";
 import type { Point, Size } from "./layout/types";
-import { draw, fill } from "./paint/frame";
+import { draw, fill, outline } from "./paint/frame";
 import type { Scene } from "./scene";
 
 const MAX_WIDTH = 150;
@@ -63,8 +63,7 @@ export class Minimap {
     context.drawImage(this.#boxes, 0, 0);
     const scale = this.#scale * ratio;
     context.setTransform(scale, 0, 0, scale, PADDING * ratio, PADDING * ratio);
-    context.beginPath();
-    context.rect(shown.x, shown.y, shown.width, shown.height);
+    outline(context, shown, 0);
     fill(context, theme.accent, 0.1);
     draw(context, theme.accent, 1.5 / this.#scale);
   }

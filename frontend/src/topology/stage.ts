@@ -22,7 +22,7 @@ const PADDING = 16;
 /** A view of another proportion than the layout was made for gets a new one. */
 const ASPECT_CHANGE = 1.3;
 /** Drawings of more boxes are laid out in the worker: the page is not to be held up. */
-const MANY_BOXES = 400;
+const MANY_BOXES = 600;
 
 /** What a stage asks whoever shows it. */
 export interface Shown {
@@ -62,6 +62,7 @@ export class Stage {
   /** Whether the worker is at it, and whether there is something newer to lay out then. */
   #busy = false;
   #again = false;
+  #mapTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly store: TopologyStore,
@@ -209,13 +210,22 @@ export class Stage {
     return this.scene && lineAt(this.scene, this.worldAt(at), 6 / this.viewpoint.camera.scale);
   }
 
+  /** The map of the whole comes after the picture, which is not to wait for it. */
+  #paintMapSoon(): void {
+    clearTimeout(this.#mapTimer);
+    this.#mapTimer = setTimeout(() => {
+      if (!this.scene) return;
+      this.#minimap.paint(this.scene, this.viewpoint.camera, this.surface.size, this.theme);
+    });
+  }
+
   #compose(now: number): Picture | null {
     const { scene } = this;
     if (!scene) return null;
     const { width, height } = this.surface;
     const isMoving = this.#motion.apply(scene, now);
     const fresh = this.#motion.freshness(now);
-    this.#minimap.paint(scene, this.viewpoint.camera, this.surface.size, this.theme);
+    this.#paintMapSoon();
     return {
       changing: isMoving || fresh.size > 0,
       frame: {

@@ -24,6 +24,7 @@ export class Surface {
   readonly #lineContext = context2d(this.#lines);
   readonly #cardContext = context2d(this.#cards);
   readonly #fitter = new TextFitter(this.#cardContext);
+  readonly #widths = new Map<string, number>();
   #linesDirty = true;
   #cardsDirty = true;
   #active = false;
@@ -58,7 +59,9 @@ export class Surface {
   set active(active: boolean) {
     this.#active = active;
     clearTimeout(this.#dashTimer);
-    if (active) this.redraw();
+    if (!active) return;
+    if (this.#linesDirty || this.#cardsDirty) this.#schedule();
+    else this.#moveDashesSoon();
   }
 
   redraw(): void {
@@ -78,9 +81,16 @@ export class Surface {
     this.#paint(performance.now());
   }
 
+  /** Most names and all types come again and again. */
   measure(text: string, font: ReturnType<FontOf>): number {
-    this.#cardContext.font = font;
-    return this.#cardContext.measureText(text).width;
+    const key = `${font}|${text}`;
+    let width = this.#widths.get(key);
+    if (width === undefined) {
+      this.#cardContext.font = font;
+      width = this.#cardContext.measureText(text).width;
+      this.#widths.set(key, width);
+    }
+    return width;
   }
 
   destroy(): void {

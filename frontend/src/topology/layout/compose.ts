@@ -5,17 +5,16 @@
 import { BOX, type Level } from "../levels";
 import { layoutLevel } from "./level";
 import { packParts } from "./pack";
-import { bestPlan, ONE_ROW, type Part, type Plan, type PreparedLevel, prepare } from "./plan";
-import type {
-  LayoutNode,
-  LevelInput,
-  LevelLayout,
-  LevelShape,
-  Point,
-  Rect,
-  Side,
-  Size,
-} from "./types";
+import {
+  bestPlan,
+  ONE_ROW,
+  type Part,
+  type Plan,
+  type PreparedLevel,
+  prepare,
+  type RememberedPlan,
+} from "./plan";
+import type { LayoutNode, LevelInput, LevelLayout, Point, Rect, Side, Size } from "./types";
 
 /** What the layout needs of a drawing. */
 export interface ToLayOut {
@@ -42,12 +41,9 @@ export interface Placed {
 }
 
 /** What the next layout keeps from this one, so that little changes when little changed. */
-export interface LayoutMemory {
+export interface LayoutMemory extends RememberedPlan {
   /** Place of each box and passing line in its column. */
   places: ReadonlyMap<string, number>;
-  /** Level and part -> shape. */
-  shapes: ReadonlyMap<string, LevelShape>;
-  groupAspect: number;
 }
 
 export function layoutDrawing({ drawing, target, memory }: LayoutTask): Placed {
@@ -90,7 +86,7 @@ function compose(
     ports: new Map(),
     routes: new Map(),
     crossings,
-    memory: { places, shapes: plan.shapes, groupAspect: plan.groupAspect },
+    memory: { places, ...plan },
   };
   // Outermost first: where a group stands is known before what is in it.
   for (const level of [...drawing.levels].reverse()) {

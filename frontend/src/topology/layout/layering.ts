@@ -54,6 +54,10 @@ export interface Flow {
   /** Box -> boxes that it is fed by, and that it feeds; one entry a line. */
   before: ReadonlyMap<string, string[]>;
   after: ReadonlyMap<string, string[]>;
+  /** Column of each box where columns may be of any height. */
+  columns: ReadonlyMap<string, number>;
+  /** Column of the first boxes: 1 where the level has entries in its left border. */
+  first: number;
 }
 
 export function flowOf(input: LevelInput): Flow {
@@ -74,7 +78,22 @@ export function flowOf(input: LevelInput): Flow {
       if (left === 0) order.push(id);
     }
   }
-  return { back, order, before, after };
+  const first = input.nodes.some((node) => node.role === "west") ? 1 : 0;
+  const roles = new Map(input.nodes.map(({ id, role }) => [id, role]));
+  const columns = new Map<string, number>();
+  for (const id of order) {
+    let at = first;
+    for (const source of before.get(id) ?? []) at = Math.max(at, (columns.get(source) ?? 0) + 1);
+    columns.set(id, roles.get(id) === "west" ? 0 : at);
+  }
+  // Boxes that feed more than they take move towards what they feed: shorter lines.
+  for (const id of [...order].reverse()) {
+    const targets = after.get(id) ?? [];
+    if (roles.get(id) !== "box" || targets.length <= (before.get(id)?.length ?? 0)) continue;
+    const nearest = Math.min(...targets.map((target) => columns.get(target) ?? 0));
+    columns.set(id, Math.max(columns.get(id) ?? 0, nearest - 1));
+  }
+  return { back, order, before, after, columns, first };
 }
 
 export function assignLayers(
@@ -83,22 +102,14 @@ export function assignLayers(
   maxLayerHeight: number,
   gap: number,
 ): Layering {
-  const byId = new Map(nodes.map((node) => [node.id, node]));
-  const boxes = flow.order.flatMap((id) => byId.get(id) ?? []);
-  const first = nodes.some((node) => node.role === "west") ? 1 : 0;
-  const layer = new Map<string, number>();
-  for (const { id, role } of boxes) {
-    let at = first;
-    for (const source of flow.before.get(id) ?? []) at = Math.max(at, (layer.get(source) ?? 0) + 1);
-    layer.set(id, role === "west" ? 0 : at);
-  }
-  pullRight(boxes, layer, flow);
-  if (Number.isFinite(maxLayerHeight)) spill(boxes, layer, flow, first, maxLayerHeight, gap);
+  const { first } = flow;
+  const layer = new Map(flow.columns);
+  if (Number.isFinite(maxLayerHeight)) spill(nodes, layer, flow, maxLayerHeight, gap);
   let last = first;
-  for (const { id, role } of boxes) {
+  for (const { id, role } of nodes) {
     if (role === "box") last = Math.max(last, (layer.get(id) ?? 0) + 1);
   }
-  for (const { id, role } of boxes) if (role === "east") layer.set(id, last);
+  for (const { id, role } of nodes) if (role === "east") layer.set(id, last);
 
   const layers: LayoutNode[][] = [];
   for (const node of nodes) {
@@ -114,39 +125,25 @@ export function assignLayers(
   return { layers: filled, layerOf };
 }
 
-/** Moves boxes that feed more than they take towards what they feed: shorter lines. */
-function pullRight(boxes: LayoutNode[], layer: Map<string, number>, flow: Flow): void {
-  for (const { id, role } of [...boxes].reverse()) {
-    const targets = flow.after.get(id) ?? [];
-    if (role !== "box" || targets.length <= (flow.before.get(id)?.length ?? 0)) continue;
-    const nearest = Math.min(...targets.map((target) => layer.get(target) ?? 0));
-    layer.set(id, Math.max(layer.get(id) ?? 0, nearest - 1));
-  }
-}
-
 /** Lets what doesn't fit into a column of the given height go into the next one. */
 function spill(
-  boxes: LayoutNode[],
+  nodes: LayoutNode[],
   layer: Map<string, number>,
-  flow: Flow,
-  first: number,
+  { order, before, columns, first }: Flow,
   maxHeight: number,
   gap: number,
 ): void {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
   const heights: number[] = [];
-  const sorted = boxes
-    .map((node, index) => ({ node, index, wanted: layer.get(node.id) ?? 0 }))
-    .filter(({ node }) => node.role === "box")
-    .sort((a, b) => a.wanted - b.wanted || a.index - b.index);
-  for (const { node, wanted } of sorted) {
-    let at = Math.max(wanted, first);
-    for (const source of flow.before.get(node.id) ?? []) {
-      at = Math.max(at, (layer.get(source) ?? 0) + 1);
-    }
-    const needed = node.height + gap;
+  const sorted = order.filter((id) => byId.get(id)?.role === "box");
+  sorted.sort((a, b) => (columns.get(a) ?? 0) - (columns.get(b) ?? 0));
+  for (const id of sorted) {
+    let at = Math.max(columns.get(id) ?? 0, first);
+    for (const source of before.get(id) ?? []) at = Math.max(at, (layer.get(source) ?? 0) + 1);
+    const needed = (byId.get(id)?.height ?? 0) + gap;
     while ((heights[at] ?? 0) > 0 && (heights[at] ?? 0) + needed > maxHeight) at += 1;
     heights[at] = (heights[at] ?? 0) + needed;
-    layer.set(node.id, at);
+    layer.set(id, at);
   }
 }
 
@@ -159,23 +156,22 @@ export function cutRows(widths: number[], crossingAt: number[], most: number): n
   const count = widths.length;
   const sums = [0];
   for (const width of widths) sums.push((sums.at(-1) ?? 0) + width);
-  const rowCost = (from: number, to: number): number => {
-    const width = (sums[to] ?? 0) - (sums[from] ?? 0);
-    const cut = from === 0 ? 0 : (crossingAt[from] ?? 0);
-    return width * width + cut * 60_000;
-  };
   // The least cost of the first k columns in one row more each time.
-  let best = [0, ...new Array<number>(count).fill(UNLIMITED)];
-  const cutBefore: number[][] = [];
+  let best = new Float64Array(count + 1).fill(UNLIMITED, 1);
+  const cutBefore: Uint32Array[] = [];
   const choices: number[][] = [];
   for (let rows = 1; rows <= Math.min(most, count); rows++) {
-    const line = new Array<number>(count + 1).fill(UNLIMITED);
-    const cuts = new Array<number>(count + 1).fill(0);
+    const line = new Float64Array(count + 1).fill(UNLIMITED);
+    const cuts = new Uint32Array(count + 1);
     for (let k = rows; k <= count; k++) {
-      for (let from = rows - 1; from < k; from++) {
-        const cost = (best[from] ?? 0) + rowCost(from, k);
+      for (let from = rows === 1 ? 0 : k - 1; from >= rows - 1; from--) {
+        const width = (sums[k] ?? 0) - (sums[from] ?? 0);
+        // The last row alone costs more than the best choice: a longer one does too.
+        if (width * width > (line[k] ?? 0)) break;
+        const cut = from === 0 ? 0 : (crossingAt[from] ?? 0);
+        const cost = (best[from] ?? 0) + width * width + cut * 60_000;
         // Of equal choices the one with the fuller rows first.
-        if (cost <= (line[k] ?? 0)) {
+        if (cost < (line[k] ?? 0)) {
           line[k] = cost;
           cuts[k] = from;
         }

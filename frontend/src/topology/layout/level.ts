@@ -69,7 +69,7 @@ export function layoutLevel(
   let crossings = 0;
   const rows = starts.map((start, index) => {
     const row = buildRow(layers.slice(start, starts[index + 1]), straight[index] ?? []);
-    crossings += orderRow(row, previous);
+    crossings += orderRow(row, previous, input.edges.length);
     placeRow(row, SPACING);
     return row;
   });

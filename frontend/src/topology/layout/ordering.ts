@@ -1,45 +1,55 @@
 /** The order of boxes in each column, so that few lines cross. */
-import { type Links, linkSegments, type Row, type Segment, type Vertex } from "./row";
+import { countCrossings, savedBySwap, sortLines } from "./crossings";
+import type { Row, Vertex } from "./row";
 
+/** Sweeps from one start; they end early where this many in a row bring nothing. */
 const SWEEPS = 12;
-const MAX_SEGMENTS_FOR_SHUFFLES = 260;
+const PATIENCE = 3;
+/** Levels of fewer lines get more starts: about so much work is done for each row. */
+const WORK = 1600;
+const MOST_STARTS = 12;
 const MAX_COLUMN_FOR_SWAPS = 120;
+const MAX_COLUMN_FOR_SIFTING = 40;
 
-/** Orders the columns of a row; gives the number of crossings left. */
-export function orderRow(row: Row, previous: ReadonlyMap<string, number> | null): number {
-  const links = linkSegments(row);
-  if (previous && keepOrder(row, links, previous)) return countCrossings(row);
-  let best = snapshot(row);
-  let fewest = countCrossings(row);
-  const segments = row.gaps.reduce((sum, gap) => sum + gap.length, 0);
-  const starts = [bySpan, byInput, ...(segments <= MAX_SEGMENTS_FOR_SHUFFLES ? SHUFFLES : [])];
-  for (const start of starts) {
-    if (fewest === 0) break;
-    start(row);
-    for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep++) {
-      sweepOnce(row, links, sweep % 2 === 0);
-      swapNeighbours(row, links);
-      if (sweep % 4 === 3) sift(row, links);
-      const crossings = countCrossings(row);
+/** Orders the columns of a row of a level of so many lines; gives the number of crossings left. */
+export function orderRow(
+  row: Row,
+  previous: ReadonlyMap<string, number> | null,
+  linesOfLevel: number,
+): number {
+  const { layers } = row;
+  sortLines(layers.flat());
+  if (previous && keepOrder(layers, previous)) return countCrossings(layers);
+  let best = layers.map((layer) => [...layer]);
+  let fewest = countCrossings(layers);
+  const lines = row.gaps.reduce((sum, gap) => sum + gap.length, 0);
+  const starts = Math.min(
+    MOST_STARTS,
+    Math.max(2, Math.floor(WORK / Math.max(lines, linesOfLevel))),
+  );
+  for (let start = 0; start < starts && fewest > 0; start++) {
+    if (start === 0) bySpan(layers);
+    else if (start === 1) byInput(layers);
+    else shuffle(layers, start);
+    let [least, idle] = [fewest * 2 + 9, 0];
+    for (let sweep = 0; sweep < SWEEPS && idle < PATIENCE && fewest > 0; sweep++) {
+      sweepOnce(layers, sweep % 2 === 0);
+      swapNeighbours(layers);
+      if (sweep % 4 === 3) sift(layers);
+      const crossings = countCrossings(layers);
       if (crossings < fewest) {
         fewest = crossings;
-        best = snapshot(row);
+        best = layers.map((layer) => [...layer]);
       }
+      idle = crossings < least ? 0 : idle + 1;
+      least = Math.min(least, crossings);
     }
   }
-  restore(row, best);
-  return fewest;
-}
-
-function snapshot(row: Row): Vertex[][] {
-  return row.layers.map((layer) => [...layer]);
-}
-
-function restore(row: Row, layers: Vertex[][]): void {
-  layers.forEach((layer, at) => {
-    row.layers[at] = layer;
+  best.forEach((layer, at) => {
+    layers[at] = layer;
     renumber(layer);
   });
+  return fewest;
 }
 
 function renumber(layer: Vertex[]): void {
@@ -49,33 +59,30 @@ function renumber(layer: Vertex[]): void {
 }
 
 /** Passing lines first below the boxes: the order in which they were found. */
-function byInput(row: Row): void {
-  for (const layer of row.layers) {
+function byInput(layers: Vertex[][]): void {
+  for (const layer of layers) {
     layer.sort((a, b) => Number(a.node === null) - Number(b.node === null) || a.order - b.order);
     renumber(layer);
   }
 }
 
 /** Each column in the order in which the lines of the one before reach it. */
-function bySpan(row: Row): void {
-  row.layers.forEach((layer, at) => {
+function bySpan(layers: Vertex[][]): void {
+  layers.forEach((layer, at) => {
     if (at === 0) return;
     const reached = new Map<Vertex, number>();
-    const segments = [...(row.gaps[at] ?? [])].sort(
-      (a, b) => a.from.order - b.from.order || a.fromY - b.fromY,
-    );
-    segments.forEach((segment, index) => {
-      if (!reached.has(segment.to)) reached.set(segment.to, index);
-    });
+    for (const { right } of layers[at - 1] ?? []) {
+      for (const { to } of right) if (!reached.has(to)) reached.set(to, reached.size);
+    }
     layer.sort((a, b) => (reached.get(a) ?? 1e9) - (reached.get(b) ?? 1e9) || a.order - b.order);
     renumber(layer);
   });
 }
 
-/** Other orders to start from, the same each time. */
-const SHUFFLES = [1, 2, 3, 4].map((seed) => (row: Row): void => {
-  let state = seed;
-  for (const layer of row.layers) {
+/** Another order to start from, the same each time. */
+function shuffle(layers: Vertex[][], seed: number): void {
+  let state = seed - 1;
+  for (const layer of layers) {
     for (let i = layer.length - 1; i > 0; i--) {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
       const j = state % (i + 1);
@@ -84,188 +91,98 @@ const SHUFFLES = [1, 2, 3, 4].map((seed) => (row: Row): void => {
     }
     renumber(layer);
   }
-});
-
-/** Takes each box out of its column and puts it where it crosses the fewest lines. */
-function sift(row: Row, links: Links): void {
-  row.layers.forEach((layer, at) => {
-    if (layer.length < 3 || layer.length > MAX_COLUMN_FOR_SWAPS / 3) return;
-    let sifted = layer;
-    for (const vertex of layer) {
-      sifted = insertBest(
-        sifted.filter((other) => other !== vertex),
-        vertex,
-        links,
-      );
-    }
-    row.layers[at] = sifted;
-  });
 }
 
-/** A port's place in its column: the box's number and how far down the box it is, below 1. */
-const endPlace = (vertex: Vertex, y: number): number => vertex.order + y / (vertex.height + 1);
-
-function sweepOnce(row: Row, links: Links, rightwards: boolean): void {
-  const count = row.layers.length;
-  for (let i = 1; i < count; i++) {
-    const layer = row.layers[rightwards ? i : count - 1 - i] ?? [];
-    const weight = new Map<Vertex, number>();
-    for (const vertex of layer) {
-      const segments = (rightwards ? links.left : links.right).get(vertex) ?? [];
-      if (segments.length === 0) {
-        weight.set(vertex, -1);
-        continue;
-      }
-      let sum = 0;
-      for (const segment of segments) {
-        sum += rightwards
-          ? endPlace(segment.from, segment.fromY)
-          : endPlace(segment.to, segment.toY);
-      }
-      weight.set(vertex, sum / segments.length);
+/** Takes each box out of its column and puts it where it crosses the fewest lines. */
+function sift(layers: Vertex[][]): void {
+  for (const layer of layers) {
+    if (layer.length < 3 || layer.length > MAX_COLUMN_FOR_SIFTING) continue;
+    for (const vertex of [...layer]) {
+      layer.splice(layer.indexOf(vertex), 1);
+      insertBest(layer, vertex);
     }
-    // Boxes without a line on this side keep their place, the others are sorted around them.
-    const movable = layer.filter((vertex) => (weight.get(vertex) ?? -1) >= 0);
-    movable.sort((a, b) => (weight.get(a) ?? 0) - (weight.get(b) ?? 0) || a.order - b.order);
-    let next = 0;
-    const sorted = layer.map((vertex) =>
-      (weight.get(vertex) ?? -1) < 0 ? vertex : (movable[next++] ?? vertex),
-    );
-    row.layers[rightwards ? i : count - 1 - i] = sorted;
-    renumber(sorted);
+    renumber(layer);
   }
 }
 
-function swapNeighbours(row: Row, links: Links): void {
+/** Sorts each column by where its lines from one side come from, on the average. */
+function sweepOnce(layers: Vertex[][], rightwards: boolean): void {
+  const count = layers.length;
+  for (let i = 1; i < count; i++) {
+    const layer = layers[rightwards ? i : count - 1 - i] ?? [];
+    if (layer.length < 2) continue;
+    // Boxes without a line on this side keep their place, the others are sorted around them.
+    const movable = layer.filter(({ left, right }) => (rightwards ? left : right).length > 0);
+    for (const vertex of movable) {
+      let sum = 0;
+      if (rightwards) for (const line of vertex.left) sum += line.from.order + line.fromPart;
+      else for (const line of vertex.right) sum += line.to.order + line.toPart;
+      vertex.pull = sum / (rightwards ? vertex.left : vertex.right).length;
+    }
+    const sorted = [...movable].sort((a, b) => a.pull - b.pull || a.order - b.order);
+    let [next, free] = [0, 0];
+    layer.forEach((vertex, at) => {
+      if (vertex !== movable[next]) return;
+      next += 1;
+      layer[at] = sorted[free++] ?? vertex;
+    });
+    renumber(layer);
+  }
+}
+
+function swapNeighbours(layers: Vertex[][]): void {
   for (let pass = 0; pass < 4; pass++) {
     let improved = false;
-    for (const layer of row.layers) {
+    for (const layer of layers) {
       if (layer.length > MAX_COLUMN_FOR_SWAPS) continue;
       for (let i = 0; i + 1 < layer.length; i++) {
         const [upper, lower] = [layer[i], layer[i + 1]];
-        if (!upper || !lower) continue;
-        if (pairCrossings(upper, lower, links) > pairCrossings(lower, upper, links)) {
-          layer[i] = lower;
-          layer[i + 1] = upper;
-          lower.order = i;
-          upper.order = i + 1;
-          improved = true;
-        }
+        if (!upper || !lower || savedBySwap(upper, lower) <= 0) continue;
+        layer[i] = lower;
+        layer[i + 1] = upper;
+        lower.order = i;
+        upper.order = i + 1;
+        improved = true;
       }
     }
     if (!improved) return;
   }
 }
 
-/** Crossings between the lines of two boxes of a column, the first standing above the second. */
-function pairCrossings(upper: Vertex, lower: Vertex, links: Links): number {
-  let crossings = 0;
-  const ends = [
-    [links.left, (s: Segment) => endPlace(s.from, s.fromY)],
-    [links.right, (s: Segment) => endPlace(s.to, s.toY)],
-  ] as const;
-  for (const [side, far] of ends) {
-    const lowerPlaces = (side.get(lower) ?? []).map(far);
-    for (const segment of side.get(upper) ?? []) {
-      const place = far(segment);
-      for (const other of lowerPlaces) if (place > other) crossings += 1;
-    }
-  }
-  return crossings;
-}
-
-export function countCrossings(row: Row): number {
-  let crossings = 0;
-  for (const gap of row.gaps) crossings += gapCrossings(gap);
-  return crossings;
-}
-
-/** Inversions between the two ends of a gap's segments; lines of one port never cross. */
-function gapCrossings(gap: Segment[]): number {
-  if (gap.length < 2) return 0;
-  const lines = gap
-    .map((segment) => ({
-      from: endPlace(segment.from, segment.fromY),
-      to: endPlace(segment.to, segment.toY),
-    }))
-    .sort((a, b) => a.from - b.from || a.to - b.to);
-  const places = [...new Set(lines.map((line) => line.to))].sort((a, b) => a - b);
-  const rank = new Map(places.map((place, index) => [place, index + 1]));
-  const tree = new Int32Array(places.length + 1);
-  const upTo = (index: number): number => {
-    let sum = 0;
-    for (let i = index; i > 0; i -= i & -i) sum += tree[i] ?? 0;
-    return sum;
-  };
-  let crossings = 0;
-  let seen = 0;
-  for (let start = 0; start < lines.length; ) {
-    let end = start;
-    while (end < lines.length && lines[end]?.from === lines[start]?.from) end += 1;
-    for (let i = start; i < end; i++) {
-      crossings += seen - upTo(rank.get(lines[i]?.to ?? 0) ?? 0);
-    }
-    for (let i = start; i < end; i++) {
-      for (let j = rank.get(lines[i]?.to ?? 0) ?? 0; j < tree.length; j += j & -j) {
-        tree[j] = (tree[j] ?? 0) + 1;
-      }
-      seen += 1;
-    }
-    start = end;
-  }
-  return crossings;
-}
-
 /**
  * Keeps the order of what was there; what is new goes where it crosses the fewest lines.
  * Gives false where too little is known to keep.
  */
-function keepOrder(row: Row, links: Links, previous: ReadonlyMap<string, number>): boolean {
-  const all = row.layers.flat();
-  const known = all.filter((vertex) => vertex.node !== null && previous.has(vertex.id)).length;
-  const boxes = all.filter((vertex) => vertex.node !== null).length;
-  if (known * 2 < boxes) return false;
-  const arriving: Vertex[][] = [];
-  row.layers.forEach((layer, at) => {
+function keepOrder(layers: Vertex[][], previous: ReadonlyMap<string, number>): boolean {
+  const boxes = layers.flat().filter((vertex) => vertex.node !== null);
+  const known = boxes.filter((vertex) => previous.has(vertex.id)).length;
+  if (known * 2 < boxes.length) return false;
+  const arriving = layers.map((layer, at) => {
     const old = layer.filter((vertex) => previous.has(vertex.id));
     old.sort((a, b) => (previous.get(a.id) ?? 0) - (previous.get(b.id) ?? 0));
-    arriving[at] = layer.filter((vertex) => !previous.has(vertex.id));
-    row.layers[at] = old;
+    layers[at] = old;
     renumber(old);
+    return layer.filter((vertex) => !previous.has(vertex.id));
   });
-  const present = new Set(row.layers.flat());
-  const visible = (map: Map<Vertex, Segment[]>): Map<Vertex, Segment[]> =>
-    new Map(
-      [...map].map(([vertex, segments]) => [
-        vertex,
-        segments.filter((s) => present.has(s.from) && present.has(s.to)),
-      ]),
-    );
+  for (const vertex of arriving.flat()) vertex.order = Number.NaN;
   arriving.forEach((vertices, at) => {
+    const layer = layers[at] ?? [];
     for (const vertex of vertices) {
-      present.add(vertex);
-      const seen = { left: visible(links.left), right: visible(links.right) };
-      const layer = row.layers[at] ?? [];
-      row.layers[at] = insertBest(layer, vertex, seen);
+      insertBest(layer, vertex);
+      renumber(layer);
     }
   });
   return true;
 }
 
-function insertBest(layer: Vertex[], vertex: Vertex, links: Links): Vertex[] {
-  // Crossings when standing above everything; then one step down at a time.
-  let cost = 0;
-  for (const other of layer) cost += pairCrossings(vertex, other, links);
-  let best = cost;
-  let place = 0;
+/** Starts above everything, and goes down as long as that pays. */
+function insertBest(layer: Vertex[], vertex: Vertex): void {
+  let [saved, most, place] = [0, 0, 0];
   layer.forEach((other, index) => {
-    cost += pairCrossings(other, vertex, links) - pairCrossings(vertex, other, links);
-    if (cost <= best) {
-      best = cost;
-      place = index + 1;
-    }
+    saved += savedBySwap(vertex, other);
+    if (saved < most) return;
+    most = saved;
+    place = index + 1;
   });
-  const result = [...layer.slice(0, place), vertex, ...layer.slice(place)];
-  renumber(result);
-  return result;
+  layer.splice(place, 0, vertex);
 }

@@ -1,5 +1,5 @@
 /** How far down each box of a row stands: lines straight where they can be, boxes apart. */
-import { linkSegments, type Row, type Segment, type Vertex } from "./row";
+import type { Row, Segment, Vertex } from "./row";
 
 const ROUNDS = 10;
 
@@ -18,7 +18,6 @@ export function placeRow(row: Row, spacing: Spacing): void {
       y += vertex.height + gapBelow(vertex, layer[at + 1], spacing);
     });
   }
-  const { left, right } = linkSegments(row);
   const count = row.layers.length;
   for (let round = 0; round < ROUNDS; round++) {
     const rightwards = round % 2 === 0;
@@ -26,10 +25,10 @@ export function placeRow(row: Row, spacing: Spacing): void {
     for (let i = 0; i < count; i++) {
       const layer = row.layers[rightwards ? i : count - 1 - i] ?? [];
       const wishes = layer.map((vertex) => {
-        const before = (left.get(vertex) ?? []).map(
+        const before = vertex.left.map(
           (s): Wish => ({ y: s.from.y + s.fromY - s.toY, weight: segmentWeight(s) }),
         );
-        const after = (right.get(vertex) ?? []).map(
+        const after = vertex.right.map(
           (s): Wish => ({ y: s.to.y + s.toY - s.fromY, weight: segmentWeight(s) }),
         );
         const chosen = both ? [...before, ...after] : rightwards ? before : after;

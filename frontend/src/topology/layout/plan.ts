@@ -32,11 +32,18 @@ export interface Plan {
   /** Width by height that groups aim at. */
   groupAspect: number;
   size: Size;
+  chosenFor: Situation;
 }
 
-export type RememberedPlan = {
+/** What a plan was chosen for, and how well it fitted then. */
+interface Situation {
+  target: Size;
+  boxes: number;
+  scale: number;
+}
+
+export type RememberedPlan = Pick<Plan, "groupAspect" | "chosenFor"> & {
   shapes: ReadonlyMap<string, LevelShape>;
-  groupAspect: number;
 };
 
 export const ONE_ROW: LevelShape = { rows: 1, maxLayerHeight: UNLIMITED };
@@ -76,8 +83,10 @@ export function bestPlan(
   const aspects = GROUP_ASPECTS.slice(0, levels.length > 1 && isSmall ? undefined : 1);
   const splits = SPLITS.slice(0, isSmall ? undefined : 1);
   let best: Plan | null = null;
-  if (memory)
+  if (memory) {
     best = planRoot(levels, target, planGroups(levels, memory.groupAspect, memory), WHOLE, memory);
+    if (!isSmall && stillGood(best, memory.chosenFor, target, boxes)) return best;
+  }
   const keep = memory ? KEEP : 0.98;
   for (const aspect of aspects) {
     if (best && fitScale(best.size, target) >= 1) break;
@@ -87,7 +96,20 @@ export function bestPlan(
       if (!best || fitScale(plan.size, target) * keep > fitScale(best.size, target)) best = plan;
     }
   }
-  return best ?? planRoot(levels, target, planGroups(levels, 2, null), WHOLE, null);
+  best ??= planRoot(levels, target, planGroups(levels, 2, null), WHOLE, null);
+  best.chosenFor = { target, boxes, scale: fitScale(best.size, target) };
+  return best;
+}
+
+/** Whether it isn't worth the time to look for another plan: little is different. */
+function stillGood(plan: Plan, before: Situation, target: Size, boxes: number): boolean {
+  plan.chosenFor = before;
+  return (
+    target.width === before.target.width &&
+    target.height === before.target.height &&
+    Math.abs(boxes - before.boxes) < before.boxes / 6 &&
+    fitScale(plan.size, target) > before.scale * KEEP
+  );
 }
 
 /** Scale at which a drawing fills a view, never above 1. */
@@ -152,7 +174,8 @@ function planRoot(
     choose(part, rootScore(split(target, areaOf(part) / total)), memory, shapes),
   );
   const size = packSizes(sizes, target.width / target.height);
-  return { shapes, groupAspect: groups.aspect, size };
+  const chosenFor = { target, boxes: 0, scale: 0 };
+  return { shapes, groupAspect: groups.aspect, size, chosenFor };
 }
 
 function withSizes(part: Part, sizes: ReadonlyMap<string, Size>): Part {

@@ -11,9 +11,15 @@ export interface Vertex {
   width: number;
   height: number;
   layer: number;
-  /** Place in its column, top to bottom. */
+  /** Place in its column, top to bottom; NaN while it isn't to count for crossings. */
   order: number;
   y: number;
+  /** Pieces of line that come in, and that go out. */
+  left: Segment[];
+  right: Segment[];
+  /** Number of its first port among all in its column, and where its lines pull it. */
+  firstPlace: number;
+  pull: number;
 }
 
 /** A piece of line between two neighbouring columns. Pieces of one port are one wire. */
@@ -22,6 +28,11 @@ export interface Segment {
   fromY: number;
   to: Vertex;
   toY: number;
+  /** How far down their boxes the two ends are, below 1. */
+  fromPart: number;
+  toPart: number;
+  /** Number of the port that it ends at, among those of its box that lines come in at. */
+  toPort: number;
   wire: string;
 }
 
@@ -34,33 +45,13 @@ export interface Row {
   vertexOf: Map<string, Vertex>;
 }
 
-/** The segments at either side of each vertex. */
-export interface Links {
-  left: Map<Vertex, Segment[]>;
-  right: Map<Vertex, Segment[]>;
-}
-
-export function linkSegments(row: Row): Links {
-  const vertices = row.layers.flat();
-  const left = new Map<Vertex, Segment[]>(vertices.map((vertex) => [vertex, []]));
-  const right = new Map<Vertex, Segment[]>(vertices.map((vertex) => [vertex, []]));
-  for (const segment of row.gaps.flat()) {
-    right.get(segment.from)?.push(segment);
-    left.get(segment.to)?.push(segment);
-  }
-  return { left, right };
-}
-
 const DUMMY_HEIGHT = 8;
 
 export function buildRow(layers: LayoutNode[][], edges: LayoutEdge[]): Row {
   const vertexOf = new Map<string, Vertex>();
   const columns = layers.map((nodes, layer) =>
     nodes.map((node, order) => {
-      const { id, width, height } = node;
-      const vertex: Vertex = { id, node, width, height, layer, order, y: 0 };
-      vertexOf.set(id, vertex);
-      return vertex;
+      return vertex(node.id, node, node.width, node.height, layer, order);
     }),
   );
   const gaps: Segment[][] = Array.from({ length: columns.length + 1 }, () => []);
@@ -80,9 +71,20 @@ export function buildRow(layers: LayoutNode[][], edges: LayoutEdge[]): Row {
       const key = `${edge.from.port}>${next.id}${isEnd ? `>${edge.to.port}` : ""}`;
       let segment = segments.get(key);
       if (!segment) {
-        segment = { from: at, fromY: atY, to: next, toY: nextY, wire: edge.from.port };
+        segment = {
+          from: at,
+          fromY: atY,
+          to: next,
+          toY: nextY,
+          fromPart: atY / (at.height + 1),
+          toPart: nextY / (next.height + 1),
+          toPort: 0,
+          wire: edge.from.port,
+        };
         segments.set(key, segment);
         gaps[layer]?.push(segment);
+        at.right.push(segment);
+        next.left.push(segment);
       }
       path.push(segment);
       [at, atY] = [next, nextY];
@@ -96,18 +98,23 @@ export function buildRow(layers: LayoutNode[][], edges: LayoutEdge[]): Row {
     const known = vertexOf.get(id);
     if (known) return known;
     const column = columns[layer] ?? [];
-    const vertex: Vertex = {
-      id,
-      node: null,
-      width: 0,
-      height: DUMMY_HEIGHT,
-      layer,
-      order: column.length,
-      y: 0,
-    };
-    vertexOf.set(id, vertex);
-    column.push(vertex);
-    return vertex;
+    const made = vertex(id, null, 0, DUMMY_HEIGHT, layer, column.length);
+    column.push(made);
+    return made;
+  }
+
+  function vertex(
+    id: string,
+    node: LayoutNode | null,
+    width: number,
+    height: number,
+    layer: number,
+    order: number,
+  ): Vertex {
+    const sizes = { width, height, layer, order, y: 0, firstPlace: 0, pull: 0 };
+    const made: Vertex = { id, node, ...sizes, left: [], right: [] };
+    vertexOf.set(id, made);
+    return made;
   }
 }
 

@@ -265,7 +265,7 @@ function paintPorts(context: CanvasRenderingContext2D, frame: Frame, one: SceneB
     const at = scene.ports.get(port.key);
     if (!at || port.port === null) continue;
     circle(context, at.x, at.y, 3);
-    fill(context, port.connected ? color : theme.card);
+    fill(context, port.wired ? color : theme.card);
     draw(context, color, 1.4);
   }
 }
