@@ -15,7 +15,7 @@ import fractions
 import sys
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import (
@@ -178,6 +178,7 @@ class Containers(ez.Settings):
     queue: deque[int] = field(default_factory=collections.deque)
     last: deque[float] = field(default_factory=lambda: collections.deque([1.0], maxlen=2))
     weights: list[float] = field(default_factory=list)
+    stream: Iterable[float] = (1.0,)
     frozen: frozenset[str] = frozenset()
     bare: tuple = (1, "a")
     anything: Any = 3

@@ -76,7 +76,9 @@ class _SchemaReader:
             return FieldType("literal", choices=(Choice(schema["const"]),))
         values = schema.get("enum")
         if isinstance(values, Sequence) and not isinstance(values, str):
-            return FieldType("literal", choices=tuple(Choice(value) for value in values))
+            # An enum may have two names for a value; a schema shows the value twice then.
+            choices = dict.fromkeys(Choice(value) for value in values)
+            return FieldType("literal", choices=tuple(choices))
         for key in ("anyOf", "oneOf", "allOf"):
             alternatives = schema.get(key)
             if isinstance(alternatives, Sequence) and alternatives:

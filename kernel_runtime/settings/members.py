@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+import functools
+import operator
 
 from kernel_runtime.settings.declared import MemberReference, module_of
-from kernel_runtime.settings.kinds import FieldType
+from kernel_runtime.settings.kinds import Choice, FieldType
 from kernel_runtime.settings.named_values import NamedReference
 from kernel_runtime.settings.references import CallReference, can_be_looked_up
 from kernel_runtime.settings.scalars import Refusal, find_choice
@@ -28,6 +30,8 @@ def member_of(spec: FieldSpec, wanted: FieldType, value: object, outermost: bool
         found = next((item for item in wanted.choices if item.name == plain), None)
     if found is not None:
         plain = found.value
+    elif is_only_maybe_member(wanted.choices, plain):
+        return _of_guessed_class(spec, wanted.name, plain, outermost)
     elif not wanted.witnessed and wanted.choices:
         raise Refusal(f"takes one of {list_of_choices(wanted.choices)}, not {shown(value)}")
     else:
@@ -44,6 +48,19 @@ def member_of(spec: FieldSpec, wanted: FieldType, value: object, outermost: bool
     return _of_class(spec, wanted.name, plain, outermost)
 
 
+def is_only_maybe_member(choices: tuple[Choice, ...], plain: object) -> bool:
+    """Whether a value may be a name, or a combination of flags, where JSON Schema has neither."""
+    if not choices or any(choice.name is not None for choice in choices):
+        return False
+    if find_choice(choices, plain) is not None:
+        return False
+    if isinstance(plain, str):
+        return plain.isidentifier()
+    flags = [choice.value for choice in choices]
+    known = functools.reduce(operator.or_, (x for x in flags if type(x) is int), 0)
+    return type(plain) is int and {*map(type, flags)} == {int} and plain | known == known
+
+
 def _of_guessed_class(spec: FieldSpec, name: str | None, plain: object, outermost: bool) -> object:
     """A value or name of a member of an enum, of which no more than the name is known."""
     owner = spec.owner
@@ -58,7 +75,8 @@ def _of_guessed_class(spec: FieldSpec, name: str | None, plain: object, outermos
 def _of_class(spec: FieldSpec, name: str | None, plain: object, outermost: bool) -> object:
     """A plain value as an instance of a class that is known by name, if at all."""
     if name is not None and can_be_looked_up(name):
-        return CallReference(name, plain)
+        # A list is how a tuple is reported; lists are hardly ever the values of members.
+        return CallReference(name, tuple(plain) if isinstance(plain, list) else plain)
     if name is not None and "." in name:
         raise Refusal(f"can't be set from here: its class ({name}) can't be named elsewhere")
     owner = spec.owner

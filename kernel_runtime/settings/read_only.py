@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from kernel_runtime.settings.arrays import read_array
 from kernel_runtime.settings.kinds import FieldType
 
 _READ_ONLY_KINDS: Final = ("callable", "opaque", "unknown", "ellipsis")
+_ITERABLE: Final = re.compile(
+    r"(?:(?:typing\.)?Optional\[)?(?:(?:typing|collections\.abc)\.)?Iterable\b"
+)
 
 
 def read_only_reason(refined: FieldType, value: object, text: str | None) -> str | None:
@@ -23,6 +27,16 @@ def read_only_reason(refined: FieldType, value: object, text: str | None) -> str
         The type as ezmsg spells it, for the message.
     """
     return _reason_of_kind(refined, text) or _reason_of_array(refined, value)
+
+
+def reason_of_iterable(text: str | None) -> str | None:
+    """Why an iterable can't be set where pydantic checks what comes, None for other types."""
+    if text is None or not _ITERABLE.match(text):
+        return None
+    return (
+        "pydantic, which checks settings in the unit's process, makes an iterator of it that can "
+        "be gone through only once, and no longer be reported"
+    )
 
 
 def _reason_of_kind(refined: FieldType, text: str | None) -> str | None:

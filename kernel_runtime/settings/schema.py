@@ -14,7 +14,7 @@ from kernel_runtime.settings.declared import inside, module_of
 from kernel_runtime.settings.field_types import parse_type
 from kernel_runtime.settings.json_types import members_of_json_schema, merge_types
 from kernel_runtime.settings.kinds import FieldType, Member
-from kernel_runtime.settings.read_only import read_only_reason
+from kernel_runtime.settings.read_only import read_only_reason, reason_of_iterable
 from kernel_runtime.settings.real_types import members_of_class
 from kernel_runtime.settings.reported import plain_scalar
 from kernel_runtime.settings.stated_limits import with_bounds, with_choices
@@ -46,6 +46,8 @@ class FieldSpec:
         What the author says of it, or None.
     reason
         Why it can't be edited here, None where it can.
+    spoiled
+        Why its owner would make something useless of any value, None mostly.
     owner
         The class that the field belongs to, as `declared` names it; None where not known.
     settings_class
@@ -62,6 +64,7 @@ class FieldSpec:
     default: object = MISSING
     description: str | None = None
     reason: str | None = None
+    spoiled: str | None = None
     owner: str | None = None
     settings_class: str | None = None
     children: tuple[FieldSpec, ...] = ()
@@ -270,6 +273,7 @@ class _Builder:
             default=default if usable else MISSING,
             description=member.description,
             reason=read_only_reason(refined, shown, text),
+            spoiled=reason_of_iterable(text) if self.described else None,
             owner=owner,
             settings_class=self.settings_type,
             children=children,

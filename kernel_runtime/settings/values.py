@@ -32,7 +32,12 @@ from kernel_runtime.settings.declared import (
     MemberReference,
 )
 from kernel_runtime.settings.kinds import FieldType
-from kernel_runtime.settings.members import in_module_of, member_of, text_or_member
+from kernel_runtime.settings.members import (
+    in_module_of,
+    is_only_maybe_member,
+    member_of,
+    text_or_member,
+)
 from kernel_runtime.settings.named_values import NamedReference
 from kernel_runtime.settings.references import CallReference, ItemsReference, can_be_looked_up
 from kernel_runtime.settings.scalars import (
@@ -84,6 +89,8 @@ def coerce(
         The value doesn't fit the field, with the reason.
     """
     try:
+        if spec.spoiled is not None and value is not None:
+            raise Refusal(f"can't be set: {spec.spoiled}")
         return _Coercer(spec, current).coerce(spec.type, value, outermost=True)
     except Refusal as refusal:
         place = f"{unit}: {spec.path}" if unit else spec.path
@@ -172,7 +179,10 @@ class _Coercer:
         others = [arg for arg in wanted.args if arg.kind not in exact]
         fitting = [arg for kind in exact for arg in wanted.args if arg.kind == kind]
         reasons: list[str] = []
+        takes_text = isinstance(value, str) and any(arg.kind == "str" for arg in wanted.args)
         for alternative in (*fitting, *others):
+            if takes_text and is_only_maybe_member(alternative.choices, value):
+                continue
             try:
                 made = self.coerce(alternative, value, outermost=outermost)
                 if alternative.kind == "str" and type(made) is str and outermost:
