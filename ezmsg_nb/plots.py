@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from kernel_runtime.profiling.latency import EdgeLatency, TraceReader
 
+from .graph_flow import units_by_flow
 from .trace_frames import unit_of_topic
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7f7f7f", "#b8a400")
 """Okabe and Ito's colours, which people of all kinds of colour vision tell apart."""
+
+LINES = ("-", "--", ":", "-.")
+"""Where there are more lines than colours."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,6 +76,7 @@ def plot_rates(trace: Trace, ax: Axes | None = None, *, bin_s: float | None = No
             edges[:-1] + width_s / 2,
             counts * per_message / width_s,
             color=COLORS[number % len(COLORS)],
+            linestyle=LINES[number // len(COLORS) % len(LINES)],
             label=label,
         )
     ax.set_xlabel("time since the trace began (s)")
@@ -194,7 +199,10 @@ def plot_gantt(
     frame = frame[inside & (frame["metric"] == metric)]
     topics = [str(topic) for topic in frame["topic"].unique()]
     units = unit_of_topic(trace.recording.topology)
-    rows = sorted({units.get(topic, topic) for topic in topics})
+    held = {units.get(topic, topic) for topic in topics}
+    in_order = (unit.address for unit in units_by_flow(trace.recording.topology))
+    by_flow = [unit for unit in in_order if unit in held]
+    rows = by_flow + sorted(held - set(by_flow))
     ax = new_axes(height=1.0 + 0.3 * max(2, len(rows))) if ax is None else ax
     for topic in topics:
         part = frame[frame["topic"] == topic]
@@ -252,7 +260,7 @@ def plot_comparison(
         )
     ax.set_yticks(range(len(frame)), list(frame.index))
     ax.set_ylim(len(frame) - 0.5, -0.5)
-    ax.set_xlabel(f"{what}, median (ms)")
+    ax.set_xlabel(f"{what}, median (ms); δ: Cliff's delta of after to before")
     _legend_or_words(ax, "no connection has messages in both traces")
     return ax
 

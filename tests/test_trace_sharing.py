@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -17,8 +18,10 @@ from trace_graphs import RATE_HZ, traced_graph
 
 import ezmsg_nb as ezn
 from ezmsg_nb.trace import Trace
-from kernel_runtime import background_loop
+from kernel_runtime import KernelGraphContext, UnsupportedOperationError, background_loop
+from kernel_runtime.profiling.trace import TraceHub
 from kernel_runtime.profiling.trace_controls import shared_controls
+from kernel_runtime.profiling.trace_scope import TraceScope
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -53,6 +56,30 @@ def test_two_graphs_of_one_kernel_share_controls(chain: ezn.LiveGraph) -> None:
     losses = one.losses()
     assert losses["lost"].sum() == losses["lost_at_renewal"].sum() <= 20
     assert background_loop().run(traced_here(), timeout=5.0) == 0
+
+
+async def test_two_loops_of_one_kernel_do_not_take_each_other_away(chain: ezn.LiveGraph) -> None:
+    with chain.trace(topics="HOLD/INPUT") as trace:
+        # This test runs on a loop of its own, and traces there.
+        async with KernelGraphContext(chain.address) as context:
+            hub = TraceHub(context)
+            with pytest.raises(UnsupportedOperationError, match="another event loop"):
+                await hub.start(TraceScope(frozenset({"HOLD/INPUT"})), 1000)
+            assert hub.recordings == ()
+            before = len(trace)
+            await asyncio.to_thread(
+                wait_for, lambda: len(trace) > before + 20, "more of the one", 30.0
+            )
+            # Where nothing is traced from the other loop, this one may.
+            other = await hub.start(TraceScope(frozenset({"SIDE/INPUT"})), 1000)
+            await asyncio.to_thread(wait_for, lambda: len(other) > 20, "samples of the other", 30.0)
+            await hub.stop(other)
+    assert trace.notes == ()
+    async with KernelGraphContext(chain.address) as context:
+        hub = TraceHub(context)
+        again = await hub.start(TraceScope(frozenset({"HOLD/INPUT"})), 1000)
+        await asyncio.to_thread(wait_for, lambda: len(again) > 20, "samples once it is free", 30.0)
+        await hub.stop(again)
 
 
 FOREIGN = """

@@ -7,6 +7,7 @@ here wants something of a process, and it gets the union, whichever connection s
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import weakref
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from ezmsg.core.graphmeta import (
 )
 
 from ..context import KernelGraphContext
-from ..errors import GraphError
+from ..errors import GraphError, UnsupportedOperationError
 from ..model import Topology
 from .trace_scope import TraceScope, control_for, merged
 from .trace_stream import STREAM_MAX_SAMPLES
@@ -81,12 +82,20 @@ class Traced:
 
 
 class TraceControls:
-    """What all traces on one event loop want of each process, and what it was told."""
+    """What all traces on one event loop want of each process, and what it was told.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    loop
+        Theirs. A process that is traced from another loop of this kernel is left alone: each
+        would take the other's control away.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tracers: list[Tracer] = []
         self.traced: dict[str, Traced] = {}
         self._turns: dict[str, asyncio.Lock] = {}
+        self._loop = weakref.ref(loop)
 
     def scope_of(self, process_id: str) -> TraceScope | None:
         """What is wanted of a process, by all together."""
@@ -125,6 +134,7 @@ class TraceControls:
             process = topology.processes.get(process_id)
             if process is None or not process.units:
                 self.traced.pop(process_id, None)
+                self._release(process_id)
                 return None
             traced = self.traced.get(process_id)
             scope = self.scope_of(process_id)
@@ -137,8 +147,40 @@ class TraceControls:
                 return None
             if traced and control and not again and _same(traced.control, control):
                 return None
+            if control is not None and not self._claim(process_id):
+                return UnsupportedOperationError(
+                    "It is traced from another event loop of this Python process already, and a "
+                    "process has one trace control. End that trace first, or make both traces by "
+                    "`ezmsg_nb.connect`, which runs all on one loop.",
+                    unit=process.units[0],
+                    process_id=process_id,
+                )
             wanted = control or ProfilingTraceControl(enabled=False)
-            return await self._set(context, process_id, process.units[0], wanted)
+            try:
+                return await self._set(context, process_id, process.units[0], wanted)
+            finally:
+                if process_id not in self.traced:
+                    self._release(process_id)
+
+    def _claim(self, process_id: str) -> bool:
+        """Whether this loop may trace a process, from now until it is released."""
+        with _claims_lock:
+            holder = _claims.get(process_id)
+            if holder is not None and holder is not self and holder.is_alive:
+                return False
+            _claims[process_id] = self
+            return True
+
+    def _release(self, process_id: str) -> None:
+        with _claims_lock:
+            if _claims.get(process_id) is self:
+                del _claims[process_id]
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether anybody may still renew the controls that were set here."""
+        loop = self._loop()
+        return loop is not None and not loop.is_closed()
 
     async def renew(
         self, context: KernelGraphContext, topology: Topology, process_id: str, ttl_s: float
@@ -219,6 +261,11 @@ _of_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, TraceControls] =
 )
 
 
+_claims: weakref.WeakValueDictionary[str, TraceControls] = weakref.WeakValueDictionary()
+_claims_lock = threading.Lock()
+
+
 def shared_controls() -> TraceControls:
     """Those of the running loop: all graphs of a kernel are followed on one."""
-    return _of_loops.setdefault(asyncio.get_running_loop(), TraceControls())
+    loop = asyncio.get_running_loop()
+    return _of_loops.setdefault(loop, TraceControls(loop))
