@@ -170,6 +170,7 @@ def flooding() -> dict[str, Any]:
 
 class Fragile(ez.Unit):
     async def initialize(self) -> None:
+        print("looking for the amplifier")
         raise ValueError("the amplifier is not there")
 
 

@@ -161,6 +161,14 @@ def test_failed_start_says_why_and_leaves_nothing(case: str) -> None:
         assert word in str(raised.value)
 
 
+def test_a_failed_start_shows_its_traceback_once_and_what_was_printed_before() -> None:
+    with pytest.raises(HostStartError) as raised:
+        GraphHost.start(GraphSpec(factory="host_graphs:fragile"))
+    assert str(raised.value).count("in initialize") == 1
+    log = str(raised.value).partition("last lines of its log")[2]
+    assert "looking for the amplifier" in log
+
+
 @pytest.mark.parametrize(
     ("factory", "words"),
     [

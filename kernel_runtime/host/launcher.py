@@ -207,7 +207,7 @@ class GraphHost:
         parts = [f"The {graph_name} did not start{f' (unit {unit})' if unit else ''}: {what}"]
         if remote:
             parts.append(f"--- in the graph's process ---\n{remote}")
-        tail = [record.text for record in self.logs()[-_TAIL_RECORDS:]]
+        tail = _without_traceback([record.text for record in self.logs()], remote)[-_TAIL_RECORDS:]
         if tail:
             parts.append("--- last lines of its log ---\n" + "\n".join(tail))
         return HostStartError("\n\n".join(parts), unit=unit)
@@ -291,6 +291,21 @@ class GraphHost:
                 self._dropped += 1
         for callback in self._record_callbacks:
             callback()
+
+
+def _without_traceback(lines: list[str], remote: str) -> list[str]:
+    """What was printed, but for a traceback that ends as the one that is shown already."""
+    ending = remote.rpartition("\n")[2]
+    kept: list[str] = []
+    traceback_at: int | None = None
+    for line in lines:
+        if line.startswith("Traceback (most recent call last)"):
+            traceback_at = len(kept)
+        kept.append(line)
+        if traceback_at is not None and line == ending:
+            del kept[traceback_at:]
+            traceback_at = None
+    return kept
 
 
 def _call_in_thread(callback: Callable[[Any], None], argument: object) -> None:

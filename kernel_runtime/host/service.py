@@ -264,6 +264,9 @@ class HostService:
             if not self._started and supervisor.start_failure is not None:
                 self._fail(RuntimeError(), "")
             supervisor.kill_all()
+            if not self._started:
+                # What a unit said last belongs to the reason why nothing started.
+                supervisor.wait_for_last_output()
             self._stop_server()
             self._sender.send(
                 "ended", reason=supervisor.stop_reason, in_order=supervisor.stopped_in_order

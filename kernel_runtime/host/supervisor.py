@@ -322,6 +322,13 @@ class Supervisor:
         pids.update(session_members(own_pid))
         kill_each([pid for pid in pids if pid is not None and pid != own_pid])
 
+    def wait_for_last_output(self) -> None:
+        """Wait a moment for what the processes, which have ended, had still in their pipes."""
+        deadline = time.monotonic() + _LAST_OUTPUT_S
+        for child in self._children:
+            if child.source is not None:
+                child.source.drained.wait(max(0.0, deadline - time.monotonic()))
+
     def _tell_all(self, message: ControlMessage) -> None:
         for child in self._children:
             if child.control_open:

@@ -240,7 +240,7 @@ export class ScopeView {
     this.#root.dataset.dropped = String(dropped);
     this.#pause.textContent = paused ? "Resume" : "Pause";
     this.#pause.setAttribute("aria-pressed", String(paused));
-    this.#counts.textContent = `${received.toLocaleString("en")} messages`;
+    this.#counts.textContent = received > 0 ? `${received.toLocaleString("en")} messages` : "";
     if (dropped > 0) {
       const lost = make("b", {}, `${dropped.toLocaleString("en")} dropped`);
       lost.title = "Messages that the observer was too slow for; the pipeline did not wait for it.";
