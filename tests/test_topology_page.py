@@ -382,19 +382,6 @@ def test_owners_of_edges_are_marked(shown: TopologyPage, widget: TopologyWidget)
     expect(root.locator('[data-owner="session"]')).to_contain_text("another session")
 
 
-def test_a_large_graph_is_laid_out_in_a_worker(page: Page, widget: TopologyWidget) -> None:
-    workers: list[object] = []
-    page.on("worker", lambda one: workers.append(one))
-    shown = TopologyPage(page, widget)
-    root = shown.show()
-    widget.folded = []
-    widget.show_topology(chain(700))
-    shown.until(lambda: root.get_attribute("data-units") == "700", "the graph is known")
-    shown.until(lambda: len(workers) == 1, "a worker was started", 15_000)
-    shown.until(lambda: root.locator("[data-unit]").count() == 700, "it is laid out", 15_000)
-    page.evaluate("views[0](); endModel()")
-
-
 def test_where_no_worker_may_run_layouts_are_made_in_the_page(
     page: Page, widget: TopologyWidget
 ) -> None:

@@ -185,3 +185,27 @@ class TopologyPage:
         x, y = place
         self.page.mouse.move(x, y)
         return x, y
+
+    def ports_of(self, root: Locator, name: str) -> dict[str, tuple[float, float]]:
+        """Where on the page the first input (west) and output (east) of a unit are drawn."""
+        x, y = self.place_of(root, name)
+        left, top, right, bottom = root.locator(".ezn-stage").evaluate(
+            """(stage, [name, x, y]) => {
+              const card = stage.querySelector(".ezn-hover");
+              const isIn = (clientX, clientY) => {
+                const place = { clientX, clientY, bubbles: true };
+                stage.dispatchEvent(new PointerEvent("pointermove", place));
+                return !card.hidden && card.querySelector("b").textContent === name;
+              };
+              const reach = (dx, dy) => {
+                let steps = 0;
+                while (isIn(x + (steps + 1) * dx, y + (steps + 1) * dy)) steps += 1;
+                return steps;
+              };
+              return [x - reach(-1, 0), y - reach(0, -1), x + reach(1, 0), y + reach(0, 1)];
+            }""",
+            [name, x, y],
+        )
+        # Of 65 units of height the first row of ports stands at 49.
+        row = top + (bottom - top) * 49 / 65
+        return {"west": (left, row), "east": (right, row)}

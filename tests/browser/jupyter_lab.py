@@ -210,9 +210,13 @@ class NotebookPage:
         front_end: FrontEnd = "lab",
         *,
         with_kernel: bool = True,
+        pixel_ratio: float = 1.0,
     ) -> None:
         self.front_end = front_end
-        self._context = browser.new_context(viewport={"width": 1400, "height": 1000})
+        self._with_kernel = with_kernel
+        self._context = browser.new_context(
+            viewport={"width": 1400, "height": 1000}, device_scale_factor=pixel_ratio
+        )
         self.page = self._context.new_page()
         self.page.set_default_timeout(20_000)
         self.other_hosts: set[str] = set()
@@ -226,9 +230,17 @@ class NotebookPage:
         # Without the tabs that an earlier page of this server had open.
         address = lab.url(f"{_URL_OF[front_end]}/{notebook}") + "&reset"
         self.page.goto(address, timeout=60_000)
+        self._wait_until_open()
+
+    def reload(self) -> None:
+        """Load the page again, as the browser's button does; its kernel lives on."""
+        self.page.reload(timeout=60_000)
+        self._wait_until_open()
+
+    def _wait_until_open(self) -> None:
         self.page.locator(".jp-NotebookPanel").wait_for(timeout=60_000)
         self.cells.first.wait_for(timeout=60_000)
-        if with_kernel:
+        if self._with_kernel:
             self._wait_for_kernel()
 
     def _wait_for_kernel(self) -> None:
@@ -363,9 +375,12 @@ def notebook_page(
     front_end: FrontEnd = "lab",
     *,
     with_kernel: bool = True,
+    pixel_ratio: float = 1.0,
 ) -> Iterator[NotebookPage]:
     """A notebook open in a front end; without a kernel where none is to be waited for."""
-    page = NotebookPage(browser, lab, notebook, front_end, with_kernel=with_kernel)
+    page = NotebookPage(
+        browser, lab, notebook, front_end, with_kernel=with_kernel, pixel_ratio=pixel_ratio
+    )
     try:
         yield page
     finally:
