@@ -24,6 +24,8 @@ export class RatePlot {
     const madeFor = `${name} ${theme.dark} ${css(theme.ground)}`;
     this.element.hidden = false;
     if (this.#plot && this.#madeFor === madeFor) {
+      // While JupyterLab changes its theme, a plot that is made then has no width to go by.
+      if (this.#plot.width !== width) this.resize(width);
       this.#plot.setData(data);
       return;
     }
