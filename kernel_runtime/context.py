@@ -86,6 +86,8 @@ class KernelGraphContext(SettingsRequests, Lifetime):
             await stream.aclose()
         self._streams.clear()
         with contextlib.suppress(Exception):
+            await self._leave_inlets()
+        with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._close_endpoints()
         self.shut()

@@ -23,8 +23,12 @@ from .server_link import REQUEST_TIMEOUT_S
 from .soundness import is_sound, readable_components
 from .wire import text_argument
 
-INLET_TIMEOUT_S = 0.7
-"""How long closing waits for units to let go of what was published on their INPUT_SETTINGS."""
+INLET_TIMEOUT_S = 1.5
+"""How long closing waits for units to let go of what was published on their INPUT_SETTINGS.
+
+Only a unit that is still at a value which was published from here makes it wait at all: one in a
+long settings handler, or whose process is stopped. It leaves `LiveGraph.close` half of its time.
+"""
 
 
 class SettingsRequests(ProcessRequests, Endpoints):
@@ -143,6 +147,7 @@ class SettingsRequests(ProcessRequests, Endpoints):
                 for publisher in self._settings_publishers.values()
             )
         )
+        self._settings_publishers.clear()
 
     @on_owning_loop
     async def update_setting(
@@ -166,5 +171,4 @@ class SettingsRequests(ProcessRequests, Endpoints):
 
     async def _close_endpoints(self) -> None:
         await self._leave_inlets()
-        self._settings_publishers.clear()
         await super()._close_endpoints()
