@@ -28,12 +28,14 @@ export class ToolBar {
   private readonly discard: HTMLButtonElement;
   private readonly staged = make("div", { class: "staged", role: "status" });
   private readonly count = make("span", { class: "count" });
-  private readonly pieces = make("span", { class: "pieces" }, "not atomic");
+  private readonly pieces = make("button", { type: "button", class: "pieces" }, "not atomic");
   private readonly message = make("div", { class: "message", role: "status" });
   private readonly panel = make("div", { class: "panel", id: uniqueId() });
   private state: Tools | null = null;
   private open: Panel | null = null;
   private live = true;
+  private hadFocus = false;
+  private pressed: HTMLButtonElement | null = null;
   private working = 0;
   private messageTimer: ReturnType<typeof setTimeout> | undefined;
   private historyTimer: ReturnType<typeof setTimeout> | undefined;
@@ -56,6 +58,7 @@ export class ToolBar {
     this.apply = make("button", { type: "button", class: "solid" }, "Apply");
     this.apply.addEventListener("click", () => this.work("apply"));
     this.discard = this.action("Discard", () => this.client.tell("discard"));
+    this.pieces.addEventListener("click", () => this.explain(this.pieces.title));
     this.staged.append(this.count, this.pieces, this.apply, this.discard);
     element.setAttribute("role", "group");
     element.setAttribute("aria-label", "All settings");
@@ -121,6 +124,7 @@ export class ToolBar {
 
   private work(kind: Work, force = false): void {
     this.working += 1;
+    this.pressed = this[kind];
     this.say();
     this.paint();
     void this.client.work(kind, force ? { force } : {}).then((answer) => {
@@ -128,6 +132,26 @@ export class ToolBar {
       this.answered(kind, answer);
       this.paint();
     });
+  }
+
+  /** Where the button that was pressed can't have the focus any more, another tool gets it. */
+  private keepFocus(): void {
+    const focused = document.activeElement;
+    const ours = this.element.contains(focused);
+    if (ours ? canHaveFocus(focused) : focused !== null && focused !== document.body) return;
+    const again = this.message.querySelector("button");
+    const next = [again, this.pressed, this.undo, this.redo, this.collect];
+    next.find(canHaveFocus)?.focus();
+  }
+
+  private explain(text: string): void {
+    this.say(text);
+    clearTimeout(this.messageTimer);
+    const close = this.action("Close", () => {
+      this.say();
+      this.pieces.focus();
+    });
+    this.message.append(close);
   }
 
   private answered(kind: Work, answer: Answer): void {
@@ -215,6 +239,7 @@ export class ToolBar {
 
   private paint(): void {
     const { state } = this;
+    this.hadFocus ||= this.element.contains(document.activeElement);
     this.element.hidden = state === null;
     if (state === null) return;
     const idle = this.live && this.working === 0 && !state.applying;
@@ -237,5 +262,18 @@ export class ToolBar {
       : "All or nothing. A unit gets its fields as one value.";
     this.pieces.hidden = state.pieces === "";
     this.pieces.title = `${this.apply.title} ${state.pieces}`;
+    if (!idle || !this.hadFocus) return;
+    this.hadFocus = false;
+    this.keepFocus();
   }
+}
+
+type Control = HTMLButtonElement | HTMLInputElement;
+
+function canHaveFocus<T extends Element>(element: T | null): element is T {
+  return (
+    element instanceof HTMLElement &&
+    element.offsetParent !== null &&
+    !(element as unknown as Control).disabled
+  );
 }
