@@ -318,9 +318,9 @@ class _Judge:
                     "edge",
                     name,
                     score,
-                    f"{name}: a message is {usual_ns / 1e6:.3g} ms under way by {channel}, of "
-                    f"{period_ns / 1e6:.3g} ms from one to the next, while {unit.address} is "
-                    f"only {self._busy.get(unit.address, 0.0):.0%} busy.{advice}",
+                    f"{name}: {_under_way(usual_ns, channel)}, of {period_ns / 1e6:.3g} ms from "
+                    f"one to the next, while {unit.address} is only "
+                    f"{self._busy.get(unit.address, 0.0):.0%} busy.{advice}",
                 )
             )
         return found
@@ -405,3 +405,13 @@ def _grown(before: Counts, after: Counts, endpoints: list[str]) -> int:
         if end is not None:
             total += end.messages_total - (start.messages_total if start is not None else 0)
     return total
+
+
+def _under_way(transport_ns: float, channel: str) -> str:
+    """How long messages take, where a publish is stamped once the message was handed over."""
+    if transport_ns >= 0:
+        return f"a message is {transport_ns / 1e6:.3g} ms under way by {channel}"
+    return (
+        f"a message is there by {channel} {-transport_ns / 1e6:.3g} ms before its publisher is "
+        f"done with sending it"
+    )
