@@ -30,16 +30,13 @@ export class TextFitter {
     return fitted;
   }
 
+  /** A name keeps its end, which often has the number that tells it from others. */
   #cut(text: string, width: number): string {
-    if (this.#context.measureText(text).width <= width) return text;
-    let low = 0;
-    let high = text.length;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      const fits = this.#context.measureText(`${text.slice(0, middle)}…`).width <= width;
-      if (fits) low = middle;
-      else high = middle - 1;
-    }
-    return low > 1 ? `${text.slice(0, low)}…` : "";
+    const tail = text.includes(" ") ? 0 : 2;
+    const cut = (length: number): string =>
+      length < text.length ? `${text.slice(0, length)}…${text.slice(text.length - tail)}` : text;
+    let length = text.length;
+    while (length > 0 && this.#context.measureText(cut(length)).width > width) length -= 1;
+    return length > 1 ? cut(length) : "";
   }
 }

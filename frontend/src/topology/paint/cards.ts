@@ -167,13 +167,17 @@ function paintCardText(
   const font = fontOf(theme.font);
   const px = 1 / camera.scale;
   const { box, condition } = one;
-  const left = body.x + (detail.types ? 14 : 10);
+  const left = body.x + (detail.types ? 14 : 9);
   const chips = paintChips(context, frame, one, body, detail);
   const roomy = detail.types;
-  const titleFont = font(detail.titleSize * px, 600);
-  pen(context, condition.state === "dead" ? theme.danger : theme.text, titleFont);
   const titleY = roomy ? body.y + 15 : body.y + body.height / 2;
   const titleWidth = body.x + body.width - left - chips;
+  let titleFont = font(detail.titleSize * px, 600);
+  pen(context, condition.state === "dead" ? theme.danger : theme.text, titleFont);
+  // Rather the whole name a little smaller than a part of it.
+  if (context.measureText(box.name).width > titleWidth) {
+    context.font = titleFont = font(detail.titleSize * px * 0.86, 600);
+  }
   context.fillText(fitter.fit(box.name, titleWidth, titleFont), left, titleY);
   if (!roomy) return;
   const smallFont = font(detail.smallSize * px);

@@ -18,12 +18,12 @@ export function paintChips(
   const { theme, camera } = frame;
   const px = 1 / camera.scale;
   const size = Math.max(14, 11.5 * px);
-  if (body.width * camera.scale < 58 || size > body.height * 0.5) return 8;
+  if (body.width * camera.scale < 58 || size > body.height * 0.5) return 4;
   if (!detail.types) {
     // Rather the whole name than a letter beside a part of it.
     context.font = fontOf(theme.font)(detail.titleSize * px, 600);
     const room = body.width - 20 - one.marks.length * (size + 3);
-    if (context.measureText(one.box.name).width > room) return 6;
+    if (context.measureText(one.box.name).width > room) return 4;
   }
   const centre = detail.types ? body.y + 15 : body.y + body.height / 2;
   let right = body.x + body.width - 8;
