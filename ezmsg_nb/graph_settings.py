@@ -27,7 +27,8 @@ T = TypeVar("T")
 
 RunBlocking = Callable[[Coroutine[Any, Any, T], float], T]
 
-EDIT_TIMEOUT_S = 5.0
+# The first edit after a start may have to wait for what the unit's handler imports.
+EDIT_TIMEOUT_S = 15.0
 
 
 class GraphSettings(Mapping[str, UnitSettings]):
