@@ -15,6 +15,8 @@ from pathlib import Path
 import ezmsg.core
 import pytest
 
+import ezmsg_nb
+
 ROOT = Path(__file__).resolve().parent.parent
 LOADING = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src")}
 
@@ -68,5 +70,5 @@ def test_no_page_loads_anything_from_another_host(site: Path) -> None:
 
 def test_every_public_name_is_described(site: Path) -> None:
     page = (site / "api.html").read_text("utf-8")
-    for name in ("connect", "demo", "run", "LiveGraph", "SettingsForm", "ProfileView"):
+    for name in ezmsg_nb.__all__:
         assert f'id="ezmsg_nb.{name}"' in page, name
