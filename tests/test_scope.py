@@ -265,4 +265,6 @@ def test_a_scope_goes_on_with_the_restarted_graph_and_keeps_its_last_picture() -
         assert pid is not None and not psutil.pid_exists(pid)
         assert scope._status["state"] == "closed"
         assert "<path" in scope._repr_mimebundle_()[0]["text/html"]
+        # For views that are opened afterwards, and for what is stored with the notebook.
+        assert scope._picture.startswith("data:image/svg+xml;base64,")
         scope.close()
