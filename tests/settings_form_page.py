@@ -13,10 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from test_settings_schema import make_field, schema_of
 
 from ezmsg_nb.front_end import bundle
 from ezmsg_nb.settings_form import SettingsForm
+
+PATIENCE_MS = 30_000
+"""A loaded machine takes its time; what is waited for mostly comes within a second."""
+expect.set_options(timeout=PATIENCE_MS)
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER_FLAGS = [
@@ -30,6 +35,43 @@ BROWSER_FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+
+KINDS = schema_of(
+    make_field("gain", "float", bounds=(0.0, 10.0)),
+    make_field("cutoff", "float | None"),
+    make_field("invert", "bool | None"),
+    make_field("on", "bool"),
+    make_field("name", "str | None"),
+    make_field("mode", "typing.Literal['fast', 'slow', 'off']"),
+    make_field("sizes", "tuple[int, ...]"),
+    make_field("band", "tuple[float, float]"),
+    make_field("bands", "list[tuple[float, float]] | None"),
+    make_field("labels", "dict[str, float]"),
+    make_field("scale", "float | list[float]"),
+    make_field("anything", "typing.Any"),
+    make_field("kernel", "numpy.ndarray"),
+    make_field("strategy", "Strategy"),
+    make_field("text", "str"),
+    make_field("inner", "package.Inner"),
+)
+KIND_VALUES: dict[str, Any] = {
+    "gain": 2.5,
+    "cutoff": None,
+    "invert": None,
+    "on": True,
+    "name": None,
+    "mode": "fast",
+    "sizes": [1, 2],
+    "band": [1.0, 40.0],
+    "bands": [[1.0, 2.0]],
+    "labels": {"a": 1.0},
+    "scale": 1.0,
+    "anything": None,
+    "kernel": "array([1., 0.])",
+    "strategy": "now",
+    "text": "two\nlines",
+    "inner": {"order": 4, "axis": None},
+}
 
 PAGE = """
 <!doctype html><meta charset="utf-8"><title>settings form</title>
@@ -115,7 +157,7 @@ class FormPage:
             self.page.wait_for_timeout(20)
             waited += 20
 
-    def until(self, done: Any, what: str, deadline_ms: int = 5_000) -> None:
+    def until(self, done: Any, what: str, deadline_ms: int = PATIENCE_MS) -> None:
         """Carry messages until a condition holds."""
         waited = 0
         while not done():
@@ -146,3 +188,41 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextlib.contextmanager
+def blank_page(browser: Browser) -> Iterator[Page]:
+    """A page of its own, which must come to no error."""
+    context = browser.new_context(viewport={"width": 700, "height": 900})
+    made = context.new_page()
+    errors: list[str] = []
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    yield made
+    context.close()
+    assert errors == []
+
+
+def row(page: Page | Locator, path: str) -> Locator:
+    return page.locator(f"[data-field='{path}']").first
+
+
+def box(page: Page | Locator, path: str) -> Locator:
+    return row(page, path).locator("textarea, input[type=text]").first
+
+
+def note(page: Page, path: str) -> Locator:
+    return page.locator(f"[data-reason-for='{path}']")
+
+
+def value_is(form_page: FormPage, form: SettingsForm, path: str, value: object) -> None:
+    def there() -> bool:
+        found = form.fields[path].value
+        return type(found) is type(value) and found == value
+
+    form_page.until(there, f"{path} is {value!r}, and not {form.fields[path].value!r}")
+    form_page.pump()
+
+
+def waits_for_the_graph(form: SettingsForm, path: str) -> bool:
+    field = form.fields[path]
+    return field.state == "pending" and not field.queued

@@ -12,7 +12,6 @@ from slow_graph import slow_graph
 import ezmsg_nb as ezn
 
 pytestmark = pytest.mark.browser
-PATIENCE_MS = 30_000
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +43,11 @@ def test_collect_apply_history_and_undo_by_keyboard_alone(
         root = shown.add(form, width=300)
 
         def until(locator: Locator, what: str) -> None:
-            shown.until(lambda: locator.count() > 0 and locator.is_visible(), what, PATIENCE_MS)
+            shown.until(lambda: locator.count() > 0 and locator.is_visible(), what)
 
         _tab_to(page, root.get_by_role("switch", name="Collect changes"))
         page.keyboard.press("Space")
-        shown.until(lambda: form.tools.collects, "changes are collected", PATIENCE_MS)
+        shown.until(lambda: form.tools.collects, "changes are collected")
         for path, text in (("cutoff", "33.5"), ("order", "7")):
             _tab_to(page, root.locator(f"[data-field='{path}']").first.get_by_role("textbox").first)
             page.keyboard.press("ControlOrMeta+a")
@@ -70,9 +69,9 @@ def test_collect_apply_history_and_undo_by_keyboard_alone(
 
         _tab_to(page, root.get_by_role("button", name="Apply"))
         page.keyboard.press("Enter")
-        shown.until(lambda: unit["order"] == 7, "it is applied", PATIENCE_MS)
+        shown.until(lambda: unit["order"] == 7, "it is applied")
         undo = root.get_by_role("button", name="Undo", exact=True)
-        shown.until(lambda: _is_focused(undo), "the focus went to undo", PATIENCE_MS)
+        shown.until(lambda: _is_focused(undo), "the focus went to undo")
         assert unit["cutoff"] == 33.5
 
         _tab_to(page, root.get_by_role("button", name="History of changes"))
@@ -83,11 +82,9 @@ def test_collect_apply_history_and_undo_by_keyboard_alone(
 
         _tab_to(page, undo)
         page.keyboard.press("Enter")
-        shown.until(
-            lambda: (unit["cutoff"], unit["order"]) == before, "both are undone", PATIENCE_MS
-        )
+        shown.until(lambda: (unit["cutoff"], unit["order"]) == before, "both are undone")
         redo = root.get_by_role("button", name="Redo", exact=True)
-        shown.until(lambda: _is_focused(redo), "nothing is left to undo", PATIENCE_MS)
+        shown.until(lambda: _is_focused(redo), "nothing is left to undo")
     finally:
         context.close()
         form.close()
@@ -99,7 +96,7 @@ def _is_focused(locator: Locator) -> bool:
 
 def _tab_to(page: Page, wanted: Locator) -> None:
     """Press Tab until a control has the focus, once around the page at most."""
-    expect(wanted).to_be_visible(timeout=PATIENCE_MS)
+    expect(wanted).to_be_visible()
     for _ in range(60):
         if _is_focused(wanted):
             return
