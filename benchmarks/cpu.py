@@ -28,3 +28,9 @@ def tree_cpu_s(pid: int | None = None, without: int | None = None) -> float:
         left_out = {each.pid for each in (branch, *branch.children(recursive=True))}
     pids = [each.pid for each in (root, *root.children(recursive=True))]
     return sum(process_cpu_s(each) for each in pids if each not in left_out and each != os.getpid())
+
+
+def machine_cpu_s() -> float:
+    """CPU seconds of everything that has run on this machine."""
+    times = psutil.cpu_times()
+    return sum(times) - times.idle - times.iowait - times.guest - times.guest_nice

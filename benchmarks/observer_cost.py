@@ -17,7 +17,8 @@ ezmsg-dashboard, null where it can't be installed; a quick run has it only where
 ``latency_p99_ratio``, ``latency_p99_ratio_dashboard``: that of the others over it.
 ``kernel_cpu_percent``: of our kernel, of one CPU. ``pages_cpu_percent``: of Chromium, JupyterLab
 and the kernel together; ``pages_cpu_percent_dashboard``: of Chromium, its server, and the idle
-page of JupyterLab. ``browser_messages_per_s``: what our widgets send.
+page of JupyterLab. ``strangers_cpu_percent``: of all else on this machine; with more than a few
+percent the other figures say little. ``browser_messages_per_s``: what our widgets send.
 ``throughput_hz``: messages/s of the same pipeline at full speed; ``throughput_ratio``,
 ``throughput_ratio_dashboard``: that of the others over it.
 """
@@ -41,7 +42,7 @@ from playwright.sync_api import Browser
 
 from kernel_runtime.host import GraphHost, GraphSpec
 
-from .cpu import tree_cpu_s
+from .cpu import machine_cpu_s, tree_cpu_s
 from .harness import arguments, median_ratio, report
 from .observed_graph import LATENCY_FILE_ENV, RATE_ENV, RATE_HZ
 from .observer_page import JupyterLab, OurPage, chromium
@@ -57,10 +58,11 @@ Attached = Callable[[], AbstractContextManager[None]]
 
 @dataclass
 class Window:
-    """What was measured in one window."""
+    """What was measured in one window: CPU seconds a second, and a latency."""
 
-    pipeline_cpu_s: float
-    others_cpu_s: float
+    pipeline_cpu: float
+    others_cpu: float
+    machine_cpu: float
     latency_p99_ns: float
 
 
@@ -77,21 +79,23 @@ class Pipeline:
         self._read += values.nbytes
         return values
 
-    def _used(self) -> tuple[float, float]:
+    def _used(self) -> tuple[float, float, float]:
         pipeline = self.host.pid
         assert pipeline is not None
-        return tree_cpu_s(pipeline), tree_cpu_s(without=pipeline)
+        return tree_cpu_s(pipeline), tree_cpu_s(without=pipeline), machine_cpu_s()
 
     def measure(self, seconds: float) -> Window:
         self.new_latencies()
         before = self._used()
+        began = time.monotonic()
         time.sleep(seconds)
         after = self._used()
-        return Window(
-            after[0] - before[0],
-            after[1] - before[1],
-            float(np.percentile(self.new_latencies(), 99)),
+        lasted_s = time.monotonic() - began
+        pipeline, others, machine = (
+            (late - early) / lasted_s for late, early in zip(after, before, strict=True)
         )
+        latency_p99_ns = float(np.percentile(self.new_latencies(), 99))
+        return Window(pipeline, others, machine, latency_p99_ns)
 
     def throughput(self, seconds: float) -> float:
         """Messages per second at the end of the pipeline."""
@@ -125,7 +129,7 @@ def added_percent(those: list[Window], alone: list[Window]) -> dict[str, float]:
     """CPU time added to the pipeline's, in percent, with its 95% interval."""
     added = np.array(
         [
-            100.0 * (one.pipeline_cpu_s / other.pipeline_cpu_s - 1.0)
+            100.0 * (one.pipeline_cpu / other.pipeline_cpu - 1.0)
             for one, other in zip(those, alone, strict=True)
         ]
     )
@@ -221,7 +225,7 @@ def fixed_rate(stage: Stage, folder: Path, rounds: int, seconds: float) -> dict[
     alone = [other for _, other in ours]
     looked = page.looked
     return {
-        "pipeline_cpu_percent": _percent(each.pipeline_cpu_s / seconds for each in alone),
+        "pipeline_cpu_percent": _percent(each.pipeline_cpu for each in alone),
         "pipeline_cpu_added_percent": added_percent([one for one, _ in ours], alone),
         "pipeline_cpu_added_percent_dashboard": added_percent(
             [one for one, _ in dashboard], [other for _, other in dashboard]
@@ -232,10 +236,13 @@ def fixed_rate(stage: Stage, folder: Path, rounds: int, seconds: float) -> dict[
         "latency_p99_ratio": _p99_ratio(ours),
         "latency_p99_ratio_dashboard": _p99_ratio(dashboard) if dashboard else None,
         "kernel_cpu_percent": round(100.0 * looked.kernel_s / looked.window_s, 3),
-        "pages_cpu_percent": _percent(one.others_cpu_s / seconds for one, _ in ours),
-        "pages_cpu_percent_dashboard": _percent(one.others_cpu_s / seconds for one, _ in dashboard)
+        "pages_cpu_percent": _percent(one.others_cpu for one, _ in ours),
+        "pages_cpu_percent_dashboard": _percent(one.others_cpu for one, _ in dashboard)
         if dashboard
         else None,
+        "strangers_cpu_percent": _percent(
+            each.machine_cpu - each.pipeline_cpu - each.others_cpu for each in alone
+        ),
         "browser_messages_per_s": round(looked.sent / looked.sent_in_s, 3),
     }
 
@@ -263,7 +270,7 @@ def saturated(stage: Stage, folder: Path, rounds: int, seconds: float) -> dict[s
 
 def main() -> None:
     options = arguments(__doc__ or "")
-    rounds, full_rounds, seconds = (3, 1, 2.0) if options.quick else (40, 8, 4.0)
+    rounds, full_rounds, seconds = (3, 1, 1.0) if options.quick else (40, 8, 4.0)
     # To install the peer takes longer than a quick run may.
     has_peer = not options.quick or PYTHON_ENV in os.environ
     peer = dashboard_python() if has_peer else contextlib.nullcontext(None)
