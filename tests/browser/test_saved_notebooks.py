@@ -40,19 +40,21 @@ def test_a_saved_notebook_shows_the_last_state_without_its_kernel(
         cutoff = notebook.page.locator('[data-field="cutoff"]').first
         cutoff.get_by_role("textbox").first.fill("20")
         cutoff.get_by_role("textbox").first.press("Enter")
-        expect(cutoff).to_have_attribute("data-state", "applied", timeout=10_000)
+        expect(cutoff).to_have_attribute("data-state", "applied", timeout=60_000)
         notebook.save()
     lab.shut_down_kernels()
     with notebook_page(browser, lab, "saved.ipynb") as notebook:
         topology = notebook.page.locator('[data-ezmsg-nb="topology"]').first
-        expect(topology.locator("[role=treeitem][data-unit]")).to_have_count(10, timeout=20_000)
+        expect(topology.locator("[role=treeitem][data-unit]")).to_have_count(10, timeout=60_000)
         cutoff = notebook.page.locator('[data-field="cutoff"]').first
         expect(cutoff.get_by_role("textbox").first).to_have_value(re.compile(r"^20(\.0)?$"))
         assert notebook.run_code("'g' in globals()") == "False"
         notebook.screenshot("saved")
 
 
-def test_html_shows_picture_tables_and_settings(page: Page, tmp_path: Path) -> None:
+def test_without_its_widgets_it_shows_picture_tables_and_settings(
+    browser: Browser, lab: JupyterLab, page: Page, tmp_path: Path
+) -> None:
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(cell) for cell in (*CELLS, "g.stop()")]
     )
@@ -70,6 +72,13 @@ def test_html_shows_picture_tables_and_settings(page: Page, tmp_path: Path) -> N
     expect(page.locator("table").filter(has_text="DOWNSAMPLE").first).to_be_visible()
     expect(page.locator("table").filter(has_text="cutoff").first).to_be_visible()
 
+    # Opened again where nobody saved the widgets' state, with a kernel that knows nothing.
+    nbformat.write(notebook, lab.folder / "no_widgets.ipynb")
+    with notebook_page(browser, lab, "no_widgets.ipynb") as opened:
+        tables = opened.page.locator(".jp-OutputArea-output table")
+        expect(tables.filter(has_text="DOWNSAMPLE").first).to_be_visible(timeout=60_000)
+        expect(tables.filter(has_text="cutoff").first).to_be_visible(timeout=60_000)
+
 
 def test_voila_shows_live_widgets(page: Page, lab: JupyterLab) -> None:
     # Voilà's own page asks other hosts for fonts and mathematics; the browser reaches none.
@@ -80,5 +89,5 @@ def test_voila_shows_live_widgets(page: Page, lab: JupyterLab) -> None:
     cutoff = page.locator('[data-field="cutoff"]').first
     cutoff.get_by_role("textbox").first.fill("20")
     cutoff.get_by_role("textbox").first.press("Enter")
-    expect(cutoff).to_have_attribute("data-state", "applied", timeout=10_000)
+    expect(cutoff).to_have_attribute("data-state", "applied", timeout=60_000)
     wait_for_page(page, lambda: topology.locator("[data-rate-of]").count() > 5, 20)
