@@ -80,14 +80,14 @@ def test_three_thousand_units_open_readable(shown: TopologyPage, widget: Topolog
     shown.until(root.locator(".ezn-minimap").is_hidden, "all of it is in view", LONG_MS)
 
 
-# Looks at each frame for whether anything is painted.
+# Looks at each frame for whether anything is painted where the graph begins.
 WATCH = """(canvas) => {
   const small = Object.assign(document.createElement("canvas"), { width: 48, height: 32 });
   const context = small.getContext("2d", { willReadFrequently: true });
   window.seen = { frames: 0, blank: 0 };
   const look = () => {
     context.clearRect(0, 0, 48, 32);
-    context.drawImage(canvas, 0, 0, 48, 32);
+    context.drawImage(canvas, 0, 0, 400, 300, 0, 0, 48, 32);
     seen.frames += 1;
     if (!context.getImageData(0, 0, 48, 32).data.some((one) => one > 0)) seen.blank += 1;
     requestAnimationFrame(look);
@@ -179,3 +179,15 @@ def test_paused_is_told(shown: TopologyPage, widget: TopologyWidget) -> None:
     shown.until(lambda: "paused: by this kernel" in (text.text_content() or ""), "it is", LONG_MS)
     shown.place_of(root, "LP")
     expect(root.locator(".ezn-hover")).to_contain_text("paused")
+
+
+def test_a_view_may_end_after_its_model(shown: TopologyPage, widget: TopologyWidget) -> None:
+    first = shown.show()
+    shown.show(width=500)
+    shown.page.evaluate("views[0](); endModel()")
+    assert shown.page.evaluate("handlerCount()") == 0
+    widget.show_topology(chain(5))
+    shown.pump(200)
+    shown.page.evaluate("views[1]()")
+    shown.pump(200)
+    expect(first).to_have_count(0)
