@@ -55,7 +55,7 @@ def random_edit(random_: random.Random) -> tuple[str, object, object]:
 
 def held_by_the_unit(graph: ezn.LiveGraph, unit: str) -> Any:
     async def ask() -> Any:
-        answer = await graph.aio.process_request(unit, UNIT_SETTINGS, timeout=5)
+        answer = await graph.aio.process_request(unit, UNIT_SETTINGS, timeout=30)
         return graph.aio.decode_process_payload(answer, dict)["structured"]
 
     return graph._run_within(ask(), 6.0)

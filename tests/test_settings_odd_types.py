@@ -208,7 +208,7 @@ def test_each_arrives_as_what_it_is(
             continue
         graph.settings[unit][path] = value
         try:
-            wait_for(lambda unit=unit, wanted=wanted: holds(unit, wanted), wanted, 10.0)  # type: ignore[misc]
+            wait_for(lambda unit=unit, wanted=wanted: holds(unit, wanted), wanted)  # type: ignore[misc]
         except AssertionError:
             held = [
                 line for line in _lines(folder, unit) if line.startswith(path.partition(".")[0])

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 pytest_plugins = ["jupyter_fixtures"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+expect.set_options(timeout=30_000)
 
 CELLS = (
     "import ezmsg_nb as ezn\ng = ezn.demo()\nprint(g.address)",
@@ -84,7 +85,7 @@ def test_typing_committing_refusing_undoing_and_others(page: NotebookPage) -> No
     keyboard.press("ControlOrMeta+a")
     keyboard.type("2e1")
     keyboard.press("Enter")
-    expect(field).to_have_attribute("data-state", "applied", timeout=10_000)
+    expect(field).to_have_attribute("data-state", "applied", timeout=30_000)
     expect(box).to_have_value(re.compile(r"^20(\.0)?$"))
 
     # Somebody else changes it while it is being typed in: what is typed stays, and it says so.
@@ -108,7 +109,7 @@ def test_typing_committing_refusing_undoing_and_others(page: NotebookPage) -> No
     # Undo asks before it goes over what somebody else has set.
     _form(page).locator("[data-tool=undo]").click()
     _form(page).get_by_role("button", name="Undo all the same").click()
-    expect(box).to_have_value(re.compile(r"^40(\.0)?$"), timeout=10_000)
+    expect(box).to_have_value(re.compile(r"^40(\.0)?$"), timeout=30_000)
     assert page.errors() == []
     assert page.console_errors == []
 
