@@ -40,7 +40,7 @@ def traces() -> tuple[Trace, Trace]:
     with traced_graph("chain") as graph:
         with graph.trace() as before:
             time.sleep(0.7)
-        graph.settings["HOLD"]["hold_s"] = 0.001
+        graph.settings["HOLD"]["hold_s"] = 0.05
         with graph.trace() as after:
             time.sleep(0.7)
     return before, after
@@ -102,9 +102,10 @@ def test_rates_are_right(traces: tuple[Trace, Trace]) -> None:
 def test_a_change_of_settings_shows_as_an_effect(traces: tuple[Trace, Trace]) -> None:
     frame = compare(*traces, what="processing")
     held = frame.loc["TICK → HOLD"]
-    assert held["before_p50_ms"] > 4.9 > 4 > held["after_p50_ms"] > 0.99
-    assert held["cliffs_delta"] < -0.5
-    assert held["change_percent"] < -20
+    # A sleep is never shorter than asked for, and on any machine nearer to it than ten times.
+    assert 4.9 < held["before_p50_ms"] < 49 < held["after_p50_ms"]
+    assert held["cliffs_delta"] > 0.2
+    assert held["change_percent"] > 0
 
 
 def test_cliffs_delta() -> None:
