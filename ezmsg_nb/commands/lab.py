@@ -16,8 +16,8 @@ from kernel_runtime.address import Address, parse_address
 
 CELLS_AFTER = (
     "g.settings.form()",
-    "g.profile(1.0)",
-    "import time\n\nwith g.trace() as trace:\n    time.sleep(2)\ntrace.latency()",
+    "import time\n\nwith g.trace() as trace:\n    time.sleep(2)\n\n"
+    'trace.latency()[["from_unit", "to_unit", "count", "transport_p50_ms", "processing_p50_ms"]]',
 )
 
 
