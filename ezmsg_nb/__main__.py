@@ -11,10 +11,10 @@ from .commands.versions import versions
 
 EPILOG = """\
 Start with
-  ezmsg-nb lab                    the demo pipeline in JupyterLab
-  ezmsg-nb status                 a pipeline of yours that runs already, and its address
-  ezmsg-nb lab ADDRESS            that pipeline in JupyterLab
-  ezmsg-nb COMMAND --help         what a command takes
+  ezmsg-nb lab                the demo pipeline in JupyterLab
+  ezmsg-nb status             your own pipeline that runs already: its address
+  ezmsg-nb lab ADDRESS        that pipeline in JupyterLab
+  ezmsg-nb COMMAND --help     what a command takes
 """
 
 

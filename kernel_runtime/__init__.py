@@ -6,10 +6,11 @@ package and start faster without the rest.
 
 from __future__ import annotations
 
-import importlib
-import typing
+from typing import TYPE_CHECKING
 
-if typing.TYPE_CHECKING:
+from .names_on_demand import on_demand
+
+if TYPE_CHECKING:
     from .address import Address, parse_address
     from .background import BackgroundLoop, background_loop
     from .context import KernelGraphContext
@@ -91,17 +92,4 @@ _NAMES = {
     "stand_ins": ("StandIn",),
     "streams": ("Resynced",),
 }
-_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-
-
-def __getattr__(name: str) -> typing.Any:
-    module = _MODULE_OF.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f".{module}", __name__), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_demand(__name__, _NAMES)

@@ -6,10 +6,11 @@ sooner without.
 
 from __future__ import annotations
 
-import importlib
-import typing
+from typing import TYPE_CHECKING
 
-if typing.TYPE_CHECKING:
+from ..names_on_demand import on_demand
+
+if TYPE_CHECKING:
     from .launcher import GraphHost, HostStatus
     from .operations import MANY_FIELDS, UNIT_SETTINGS
     from .spec import GraphSpec, LogRecord, ProcessExit, StartMethod, UnitProcess, demo_spec
@@ -32,17 +33,4 @@ _NAMES = {
     "operations": ("MANY_FIELDS", "UNIT_SETTINGS"),
     "spec": ("GraphSpec", "LogRecord", "ProcessExit", "StartMethod", "UnitProcess", "demo_spec"),
 }
-_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-
-
-def __getattr__(name: str) -> typing.Any:
-    module = _MODULE_OF.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f".{module}", __name__), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_demand(__name__, _NAMES)
