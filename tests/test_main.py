@@ -50,7 +50,7 @@ def test_demo_runs_until_interrupted(tmp_path: Path) -> None:
     tree = ProcessTree([*COMMAND, "demo"], dict(os.environ), tmp_path / "demo.log")
     try:
         wait_for(
-            lambda: not tree.running or "Ctrl-C" in tree.output, "the demo to run", deadline_s=30
+            lambda: not tree.running or "Ctrl-C" in tree.output, "the demo to run", deadline_s=60
         )
         said = re.search(r"GraphServer at (\S+):(\d+)\.", tree.output)
         assert said is not None, tree.output
@@ -69,7 +69,7 @@ def test_demo_says_why_its_pipeline_ended(tmp_path: Path) -> None:
     tree = ProcessTree([*COMMAND, "demo"], dict(os.environ), tmp_path / "demo.log")
     try:
         wait_for(
-            lambda: not tree.running or "Ctrl-C" in tree.output, "the demo to run", deadline_s=30
+            lambda: not tree.running or "Ctrl-C" in tree.output, "the demo to run", deadline_s=60
         )
         (host,) = [
             child

@@ -62,6 +62,9 @@ async def test_another_session_and_another_unit(driven: ezn.LiveGraph) -> None:
     await asyncio.to_thread(
         wait_for, lambda: driven.settings["DRIVEN"]["number"] == 3.0, "it drives the other"
     )
+    await asyncio.to_thread(
+        wait_for, lambda: driven.settings["DRIVER"]["number"] == 3.0, "the report of its own"
+    )
     assert sources(driven, "DRIVER")["number"] == "another session"
     assert sources(driven, "DRIVEN")["number"] == "another unit"
 
