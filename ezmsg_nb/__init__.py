@@ -8,11 +8,11 @@ starts a graph.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+import typing
 
-from kernel_runtime.names_on_demand import on_demand
+from kernel_runtime.names_on_demand import on_demand as _on_demand
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from .live_graph import LiveGraph
     from .magics import load_ipython_extension, unload_ipython_extension
     from .profile_view import ProfileView
@@ -48,7 +48,7 @@ _NAMES = {
     "topology_widget": ("TopologyWidget",),
 }
 
-__getattr__, __dir__ = on_demand(__name__, _NAMES)
+__getattr__, __dir__ = _on_demand(__name__, _NAMES)
 
 if "IPython" in sys.modules:
     for _name in __all__:

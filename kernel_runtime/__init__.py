@@ -6,11 +6,11 @@ package and start faster without the rest.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing
 
-from .names_on_demand import on_demand
+from .names_on_demand import on_demand as _on_demand
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from .address import Address, parse_address
     from .background import BackgroundLoop, background_loop
     from .context import KernelGraphContext
@@ -92,4 +92,4 @@ _NAMES = {
     "stand_ins": ("StandIn",),
     "streams": ("Resynced",),
 }
-__getattr__, __dir__ = on_demand(__name__, _NAMES)
+__getattr__, __dir__ = _on_demand(__name__, _NAMES)

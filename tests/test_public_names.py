@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import subprocess
 import sys
 import types
@@ -31,9 +32,10 @@ def test_all_is_sorted_and_complete(name: str) -> None:
         assert getattr(module, attribute) is not None
 
 
-def test_kernel_runtime_says_where_each_name_lives() -> None:
-    module = importlib.import_module("kernel_runtime")
-    assert sorted(module._MODULE_OF) == sorted(module.__all__)
+@pytest.mark.parametrize("name", ["ezmsg_nb", "kernel_runtime"])
+def test_a_package_says_where_each_name_lives(name: str) -> None:
+    module = importlib.import_module(name)
+    assert sorted(itertools.chain(*module._NAMES.values())) == sorted(module.__all__)
     assert set(module.__all__) <= set(dir(module))
     with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
         module.Nonsense  # noqa: B018
@@ -45,3 +47,11 @@ def test_a_part_of_kernel_runtime_comes_without_the_client() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "False\n", done.stderr
+
+
+def test_a_command_comes_without_pandas_and_widgets() -> None:
+    script = "import sys, ezmsg_nb.__main__; print({'pandas', 'ipywidgets', 'networkx'} & {*sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "set()\n", done.stderr

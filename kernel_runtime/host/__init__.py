@@ -6,11 +6,11 @@ sooner without.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing
 
-from ..names_on_demand import on_demand
+from ..names_on_demand import on_demand as _on_demand
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from .launcher import GraphHost, HostStatus
     from .operations import MANY_FIELDS, UNIT_SETTINGS
     from .spec import GraphSpec, LogRecord, ProcessExit, StartMethod, UnitProcess, demo_spec
@@ -33,4 +33,4 @@ _NAMES = {
     "operations": ("MANY_FIELDS", "UNIT_SETTINGS"),
     "spec": ("GraphSpec", "LogRecord", "ProcessExit", "StartMethod", "UnitProcess", "demo_spec"),
 }
-__getattr__, __dir__ = on_demand(__name__, _NAMES)
+__getattr__, __dir__ = _on_demand(__name__, _NAMES)
