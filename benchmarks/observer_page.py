@@ -24,7 +24,7 @@ sys.path += [str(TESTS), str(TESTS / "browser")]
 
 from jupyter_lab import JupyterLab, NotebookPage, chromium, wait_for_page  # noqa: E402
 
-__all__ = ["JupyterLab", "OurPage", "chromium"]
+__all__ = ["JupyterLab", "NotebookPage", "OurPage", "chromium", "wait_for_page"]
 
 NOTEBOOK = "looking.ipynb"
 FIRST, ON, OFF = range(3)
