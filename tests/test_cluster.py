@@ -34,7 +34,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             distributed.LocalCluster(
                 n_workers=1,
                 threads_per_worker=1,
-                dashboard_address=None,
+                # None would be port 8787, which one cluster of the machine has.
+                dashboard_address="127.0.0.1:0",
                 local_directory=str(tmp_path_factory.mktemp("dask")),
                 silence_logs="CRITICAL",
             ) as cluster,

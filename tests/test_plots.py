@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from real_graphs import wait_for
 from trace_graphs import traced_graph
 
 from ezmsg_nb.plots import (
@@ -40,10 +41,16 @@ def traces() -> tuple[Trace, Trace]:
     with traced_graph("chain") as graph:
         with graph.trace() as before:
             time.sleep(0.7)
-        graph.settings["HOLD"]["hold_s"] = 0.05
+        graph.settings["HOLD"]["hold_s"] = 0.02
         with graph.trace() as after:
-            time.sleep(0.7)
+            # What waits in the buffers was published before the trace, and can't be matched.
+            wait_for(lambda: _held(after) >= 20, "messages held in the trace", 60.0)
     return before, after
+
+
+def _held(trace: Trace) -> int:
+    frame = trace.latency()
+    return int(frame.loc[frame["to_unit"] == "HOLD", "matched"].sum())
 
 
 @pytest.fixture(autouse=True)
@@ -105,8 +112,8 @@ def test_rates_are_right(traces: tuple[Trace, Trace]) -> None:
 def test_a_change_of_settings_shows_as_an_effect(traces: tuple[Trace, Trace]) -> None:
     frame = compare(*traces, what="processing")
     held = frame.loc["TICK → HOLD"]
-    # A sleep is never shorter than asked for, and on any machine nearer to it than ten times.
-    assert 4.9 < held["before_p50_ms"] < 49 < held["after_p50_ms"]
+    assert held["before_p50_ms"] > 4.9
+    assert held["after_p50_ms"] > max(19.9, held["before_p50_ms"])
     assert held["cliffs_delta"] > 0.2
     assert held["change_percent"] > 0
 

@@ -46,6 +46,9 @@ FrontEnd = Literal["lab", "notebook"]
 FRONT_ENDS: tuple[FrontEnd, ...] = ("lab", "notebook")
 _URL_OF = {"lab": "lab/tree", "notebook": "notebooks"}
 
+_BEGUN = re.compile(r"[*\d]")
+"""In the prompt of a cell that waits, runs, or has run."""
+
 
 def browser_path() -> str:
     for name in BROWSERS:
@@ -268,20 +271,38 @@ class NotebookPage:
 
     def run_all(self, deadline_s: float = 90.0) -> None:
         """Run > Run All Cells, and wait until all have run."""
-        self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
-        self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
-        wait_for_page(
-            self.page,
-            lambda: bool(self.errors()) or 0 < self.cells.count() == self._counted(),
-            deadline_s,
-        )
+        self._start_all()
+        try:
+            wait_for_page(
+                self.page,
+                lambda: bool(self.errors()) or 0 < self.cells.count() == self._counted(),
+                deadline_s,
+            )
+        except AssertionError as error:
+            error.add_note(f"Prompts of the cells: {self._prompts()}; errors: {self.errors()}")
+            error.add_note(f"Console: {self.console_errors}")
+            error.add_note(f"Picture: {self.screenshot('not-run')}")
+            raise
         assert not self.errors(), "\n".join(self.errors())
         self.wait_until_idle(deadline_s)
 
+    def _start_all(self) -> None:
+        # Notebook 7 shows a kernel as idle before it is connected to it, and until then forgets
+        # what it is told to run: no prompt changes then.
+        for _ in range(10):
+            self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
+            self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+            with contextlib.suppress(AssertionError):
+                wait_for_page(self.page, lambda: any(map(_BEGUN.search, self._prompts())), 5.0)
+                return
+
     def _counted(self) -> int:
         """Code cells that have run: those whose prompt shows a number."""
+        return sum(bool(re.search(r"\d", text)) for text in self._prompts())
+
+    def _prompts(self) -> list[str]:
         prompts = self.page.locator(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")
-        return sum(bool(re.search(r"\d", text)) for text in prompts.all_text_contents())
+        return prompts.all_text_contents()
 
     def run_code(self, code: str, deadline_s: float = 30.0) -> str:
         """Type code into a new last cell, run it, and give the text of its output."""
