@@ -12,6 +12,7 @@ have begun: initialized, connected, all processes past ezmsg's start barrier). I
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -57,7 +58,9 @@ def ezmsg() -> float:
             raise RuntimeError("The script with ez.run ended before its units were up.")
         up += line.count(b"up")
     took = time.monotonic() - began
-    os.killpg(process.pid, 9)
+    # As Ctrl-C does: killed at once it would leave its shared memory.
+    os.killpg(process.pid, signal.SIGINT)
+    process.stdout.read()
     process.wait()
     process.stdout.close()
     return took
