@@ -39,6 +39,7 @@ from .once_filter import OnceFilter
 from .server_connections import CommandError, Connection, ConnectionTable, Kind
 from .server_outbox import AckLane, Outbox
 from .server_routes import RoutingGraphServer
+from .standing_state import StateLimitError
 
 logger = logging.getLogger("ezmsg")
 
@@ -108,6 +109,8 @@ class HostGraphServer(RoutingGraphServer):
 
     async def api(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = self._connections.add(reader, writer)
+        if connection is None:
+            return
         try:
             writer.write(encode_str(__version__))
             await writer.drain()
@@ -121,6 +124,7 @@ class HostGraphServer(RoutingGraphServer):
             _tell(f"A client at {connection.host}", error)
         finally:
             if connection.kind == "new":
+                self._standing.drop_all(connection)
                 await self._connections.close(connection)
 
     def _serve(
@@ -146,6 +150,7 @@ class HostGraphServer(RoutingGraphServer):
         finally:
             self.clients.pop(client_id, None)
             self._updates.remove(client_id)
+            self._standing.drop_all(connection)
             lane = self._lanes.pop(client_id, None)
             if lane is not None:
                 lane.close()
@@ -201,6 +206,7 @@ class HostGraphServer(RoutingGraphServer):
 
     async def _open_subscriber(self, connection: Connection) -> None:
         topic = await read_str(_as_reader(connection))
+        self._standing.keep(connection, "topic", len(topic))
         client_id = uuid1()
         connection.writer.write(encode_str(str(client_id)))
         subscriber = SubscriberInfo(client_id, connection.writer, topic)
@@ -211,6 +217,7 @@ class HostGraphServer(RoutingGraphServer):
     async def _open_publisher(self, connection: Connection) -> None:
         reader = _as_reader(connection)
         topic = await read_str(reader)
+        self._standing.keep(connection, "topic", len(topic))
         client_id = uuid1()
         connection.writer.write(encode_str(str(client_id)))
         # The publisher opens its port only now, and then says which it is.
@@ -385,7 +392,7 @@ def _free_shared_memory() -> int | None:
 def _tell(who: str, error: Exception) -> None:
     if isinstance(error, OSError | asyncio.IncompleteReadError):
         logger.debug("%s is gone: %s", who, error)
-    elif isinstance(error, CommandError | ValueError | UnsafePayloadError):
+    elif isinstance(error, CommandError | StateLimitError | ValueError | UnsafePayloadError):
         logger.warning("%s was disconnected, for what it sent: %s", who, error)
     else:
         logger.warning("%s was disconnected after a fault here", who, exc_info=error)

@@ -134,7 +134,16 @@ class ConnectionTable:
         self._limits = limits
         self._open: set[Connection] = set()
 
-    def add(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:
+    def add(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection | None:
+        """Take up a new connection; None where there are too many, and it is closed."""
+        if len(self._open) >= self._limits.connections:
+            writer.transport.abort()
+            logger.warning(
+                "A client was turned away: %d connections are open, the limit; "
+                "EZMSG_NB_SERVER_CONNECTIONS raises it",
+                len(self._open),
+            )
+            return None
         connection = Connection(reader, writer, self._limits)
         self._open.add(connection)
         return connection

@@ -1,4 +1,4 @@
-"""What the GraphServer of our host allows one client, so that no other client feels it."""
+"""What the GraphServer of our host allows its clients, so that none feels another one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MIB = 1 << 20
 
 @dataclasses.dataclass(frozen=True)
 class ServerLimits:
-    """Bounds of time and memory, each for one client.
+    """Bounds of time and memory, each for one client but where it says all.
 
     Each can be set by an environment variable of its name in capitals behind
     ``EZMSG_NB_SERVER_``. How many events and trace samples are kept is set by ezmsg's own
@@ -37,6 +37,11 @@ class ServerLimits:
         disconnected.
     stalled_client_s
         The same for any other client but processes, which can't come back.
+    state_bytes
+        Settings, metadata, names and edges that all clients together have the server keep.
+    connections
+        Connections that all clients together may have open; each endpoint of a graph has two
+        or three.
     """
 
     command_s: float = 30.0
@@ -47,6 +52,8 @@ class ServerLimits:
     trace_ring_bytes: int = 32 * _MIB
     stalled_stream_s: float = 30.0
     stalled_client_s: float = 300.0
+    state_bytes: int = 512 * _MIB
+    connections: int = 65_536
 
     @classmethod
     def from_environment(cls) -> ServerLimits:

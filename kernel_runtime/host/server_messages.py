@@ -13,8 +13,13 @@ from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
 
+from ezmsg.core.dag import CyclicException
 from ezmsg.core.graphmeta import (
+    GraphMetadata,
+    ProcessOwnershipUpdate,
     ProcessProfilingTraceBatch,
+    ProcessRegistration,
+    ProcessSettingsUpdate,
     ProfilingStreamControl,
     SettingsChangedEvent,
     SettingsEventType,
@@ -31,6 +36,7 @@ from .passing_pickle import decode, decode_inward, encode, encode_list
 from .peer_payloads import PayloadError, check_payload
 from .server_connections import Connection
 from .server_limits import ServerLimits
+from .standing_state import StandingState, StateLimitError
 from .trace_store import TraceReader, TraceStore
 
 logger = logging.getLogger("ezmsg")
@@ -44,7 +50,7 @@ class PassingGraphServer(GraphServer):
     Parameters
     ----------
     limits
-        What one client may cost; from the environment by default.
+        What clients may cost; from the environment by default.
     **kwargs
         As for a thread.
     """
@@ -52,6 +58,7 @@ class PassingGraphServer(GraphServer):
     def __init__(self, *, limits: ServerLimits | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.limits = limits or ServerLimits.from_environment()
+        self._standing = StandingState(self.limits.state_bytes)
         kept = self._retention_policy
         self._settings_history = EventHistory(
             kept.settings_event_history_limit, self.limits.event_history_bytes
@@ -86,7 +93,66 @@ class PassingGraphServer(GraphServer):
         except (UnsafePayloadError, PayloadError) as error:
             logger.warning("%s ignored: %s", log_prefix, error)
             return None
+        self._keep(reader, value, len(payload))
         return value  # type: ignore[no-any-return]
+
+    def _keep(self, connection: asyncio.StreamReader, value: object, size: int) -> None:
+        match value:
+            case GraphMetadata():
+                self._standing.keep(connection, "metadata", size)
+            case ProcessSettingsUpdate():
+                self._standing.keep(connection, value.component_address, size)
+            case ProcessRegistration():
+                self._standing.keep(connection, "process", size)
+            case ProcessOwnershipUpdate():
+                for unit in value.removed_units:
+                    self._standing.drop(connection, ("unit", unit))
+                for unit in value.added_units:
+                    self._standing.keep(connection, ("unit", unit), len(unit))
+
+    async def _handle_process_register_request(
+        self, process_client_id: UUID, reader: asyncio.StreamReader
+    ) -> bytes:
+        return await _or_refused(
+            super()._handle_process_register_request(process_client_id, reader)
+        )
+
+    async def _handle_process_update_ownership_request(
+        self, process_client_id: UUID, reader: asyncio.StreamReader
+    ) -> bytes:
+        return await _or_refused(
+            super()._handle_process_update_ownership_request(process_client_id, reader)
+        )
+
+    async def _handle_process_settings_update_request(
+        self, process_client_id: UUID, reader: asyncio.StreamReader
+    ) -> bytes:
+        return await _or_refused(
+            super()._handle_process_settings_update_request(process_client_id, reader)
+        )
+
+    async def _handle_session_register_request(
+        self, session_id: UUID, reader: asyncio.StreamReader
+    ) -> bytes:
+        return await _or_refused(super()._handle_session_register_request(session_id, reader))
+
+    async def _handle_session_edge_request(
+        self, session_id: UUID, req: bytes, reader: asyncio.StreamReader
+    ) -> bytes:
+        return await _or_refused(super()._handle_session_edge_request(session_id, req, reader))
+
+    def _connect_owner(self, from_topic: str, to_topic: str, owner: UUID | str | None) -> bool:
+        edge = (from_topic, to_topic)
+        self._standing.keep(("edges", owner), edge, len(from_topic) + len(to_topic))
+        try:
+            return super()._connect_owner(from_topic, to_topic, owner)
+        except CyclicException:
+            self._standing.drop(("edges", owner), edge)
+            raise
+
+    def _disconnect_owner(self, from_topic: str, to_topic: str, owner: UUID | str | None) -> bool:
+        self._standing.drop(("edges", owner), (from_topic, to_topic))
+        return super()._disconnect_owner(from_topic, to_topic, owner)
 
     async def _read_profiling_stream_control(
         self, reader: asyncio.StreamReader
@@ -221,6 +287,15 @@ class PassingGraphServer(GraphServer):
 
 async def _read_payload(reader: asyncio.StreamReader) -> bytes:
     return await reader.readexactly(await read_int(reader))
+
+
+async def _or_refused(handling: Coroutine[Any, Any, bytes]) -> bytes:
+    """The answer to a command, or that it was refused for what it would have the server keep."""
+    try:
+        return await handling
+    except StateLimitError as error:
+        logger.warning("A client is refused what it asks to be kept: %s", error)
+        return Command.ERROR.value
 
 
 def _answer(writer: asyncio.StreamWriter, encoded: bytes) -> None:
