@@ -17,6 +17,13 @@ os.execv(sys.argv[1], sys.argv[1:])'
 run() {
 	exec ${alone:+unshare --mount} sh -c "$alone"'exec "$@"' sh "$1" -c "$heed" "$@"
 }
+# Three at once on two cores now and then starve a test: one that failed gets a second run. Its
+# traceback is printed, and the summary names it.
+tests_with() {
+	python=$1
+	shift
+	run "$python" -m pytest --reruns 1 --rerun-show-tracebacks "$@"
+}
 
 # 0 where all is well. pytest says 5 where "$@" has chosen no test: good as long as others ran.
 whole() {
@@ -33,11 +40,11 @@ whole() {
 
 long_ones() {
 	trap 'kill -INT $! 2>/dev/null; wait; exit 130' TERM
-	(run .venv-3.10/bin/python -m pytest "$@" -m "browser or notebook") &
+	(tests_with .venv-3.10/bin/python "$@" -m "browser or notebook") &
 	wait $!
 	next_ended=$?
 	[ -e "$said/interrupted" ] && exit 130
-	(run .venv/bin/python -m pytest "$@" -m notebook) &
+	(tests_with .venv/bin/python "$@" -m notebook) &
 	wait $!
 	whole $next_ended $?
 	exit $?
@@ -51,10 +58,10 @@ trap 'kill -INT "$next" "$released" 2>/dev/null; kill "$long" 2>/dev/null; wait;
 
 long_ones "$@" >"$said/long" 2>&1 &
 long=$!
-(run .venv/bin/python -m pytest "$@" -m "not browser and not notebook") >"$said/released" 2>&1 &
+(tests_with .venv/bin/python "$@" -m "not browser and not notebook") >"$said/released" 2>&1 &
 released=$!
 echo "ezmsg's next line (.venv-3.10), and beside it the released one (.venv):"
-(run .venv-3.10/bin/python -m pytest "$@" -m "not browser and not notebook") &
+(tests_with .venv-3.10/bin/python "$@" -m "not browser and not notebook") &
 next=$!
 
 wait "$next"

@@ -144,9 +144,16 @@ def running_threads() -> frozenset[threading.Thread]:
 
 
 class LeakGuard:
-    """What there was before a test, and how to tell what the test added and left."""
+    """What there was before a test, and how to tell what the test added and left.
+
+    Attributes
+    ----------
+    found
+        What was left when last waited for, ended since as far as it was processes.
+    """
 
     def __init__(self) -> None:
+        self.found: list[str] = []
         self.processes = running_processes()
         self.ports = listening_ports(psutil.Process())
         self.segments = shared_memory_segments()
@@ -187,6 +194,7 @@ class LeakGuard:
             if time.monotonic() > give_up:
                 for left in processes:
                     left.kill()
+                self.found = lines
                 return lines
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.2)
