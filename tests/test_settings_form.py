@@ -17,7 +17,7 @@ from ezmsg_nb.front_end import MissingBundleError
 from ezmsg_nb.settings_form import SettingsForm
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.settings.encoding import encode
-from kernel_runtime.settings.references import CallReference
+from kernel_runtime.settings.fitting import Fitted
 
 SCHEMA = schema_of(
     make_field("cutoff", "float", bounds=(0.0, 100.0), description="Edge of the band, in Hz"),
@@ -201,7 +201,7 @@ def test_an_optional_group_is_set_as_a_whole_and_remembers() -> None:
     form.on_commit(lambda _unit, _path, value: sent.append(value))
     form.edit("x", {"order": 2, "cutoff": 5})
     until(lambda: form.fields["x"].state == "idle")
-    assert sent == [CallReference("package.Inner", order=2, cutoff=5.0)]
+    assert sent == [Fitted("package.module.Settings", "x", {"order": 2, "cutoff": 5.0})]
     assert form.value == {"x": {"order": 2, "cutoff": 5.0}}
     assert form.fields["x.order"].value == 2
     form.edit("x", None)

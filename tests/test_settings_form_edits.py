@@ -12,7 +12,7 @@ from test_settings_form import SCHEMA, VALUE, SlowGraph, until
 from ezmsg_nb.edit_queue import EditQueue
 from ezmsg_nb.form_fields import FormSection
 from ezmsg_nb.settings_form import SettingsForm
-from kernel_runtime.settings.declared import MemberReference
+from kernel_runtime.settings.fitting import Fitted
 
 
 @pytest.fixture
@@ -36,11 +36,7 @@ def test_a_callback_gets_the_value_to_send_on_another_thread(form: SettingsForm)
     until(lambda: len(got) == 2)
     assert got == [
         ("LP", "band", (1.0, 2.0)),
-        (
-            "LP",
-            "mode",
-            MemberReference("package.module.Settings", "mode", "slow", name="package.Mode"),
-        ),
+        ("LP", "mode", Fitted("package.module.Settings", "mode", "slow")),
     ]
     assert threading.current_thread().name not in threads
     until(lambda: form.fields["mode"].state == "idle")

@@ -6,7 +6,7 @@ import collections
 import enum
 import math
 import pathlib
-import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,9 @@ from test_settings_schema import Level, make_field, one, schema_of
 
 from kernel_runtime.errors import SettingsRejectedError
 from kernel_runtime.settings.arrays import read_array
-from kernel_runtime.settings.declared import LikeDefault, MemberReference
 from kernel_runtime.settings.encoding import same
+from kernel_runtime.settings.fitting import Fitted
 from kernel_runtime.settings.plain import plain_value
-from kernel_runtime.settings.references import CallReference
 from kernel_runtime.settings.schema import FieldSpec, build_fields, find_field
 from kernel_runtime.settings.values import coerce
 
@@ -47,7 +46,8 @@ TAKEN: list[tuple[str, object, object]] = [
     ("list[tuple[float, float]] | None", [[1, 2]], [(1.0, 2.0)]),
     ("dict[str, float]", {"a": 1}, {"a": 1.0}),
     ("dict[str, str | None] | None", {"a": None}, {"a": None}),
-    ("collections.deque[int]", [1], collections.deque([1])),
+    ("collections.deque[int]", [1], [1]),
+    ("collections.OrderedDict[str, int]", {"a": 1}, collections.OrderedDict(a=1)),
     ("typing.Literal['a', 'b']", "b", "b"),
     ("typing.Literal[1, 2]", 2.0, 2),
     ("typing.Literal[True, 1]", 1, 1),
@@ -85,7 +85,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("tuple[float, float]", [1, "x"], "(item 2)"),
     ("list[int]", "12", "a list of whole numbers"),
     ("list[int]", [1, 2.5], "(item 2) takes a whole number, not 2.5"),
-    ("set[typing.Any]", [[1]], "set"),
+    ("set[int | list[int]]", [[1]], "set"),
     ("dict[str, float]", [1], "a dict"),
     ("dict[str, float]", {"a": "x"}, "(entry 'a')"),
     ("typing.Literal['a', 'b']", "c", "one of 'a', 'b', not the text 'c'"),
@@ -112,6 +112,7 @@ def spec_of(field_type: str, **given: Any) -> FieldSpec:
 @pytest.mark.parametrize(("field_type", "value", "wanted"), TAKEN)
 def test_takes(field_type: str, value: object, wanted: object) -> None:
     taken = coerce(spec_of(field_type), value)
+    taken = taken.value if isinstance(taken, Fitted) else taken
     assert type(taken) is type(wanted)
     assert same(taken, wanted) or taken == wanted
 
@@ -145,13 +146,34 @@ def test_limits(field_type: str, bounds: object, value: object, why: str) -> Non
         coerce(spec_of(field_type, bounds=bounds), value)
 
 
-def test_a_witnessed_int_refuses_a_fraction_and_says_that_it_is_a_guess() -> None:
-    specs = build_fields(schema_of(make_field("x", "package.Inner")), {"x": {"order": 4}})
+def test_what_is_only_seen_is_left_to_the_process_that_has_the_class() -> None:
+    schema = schema_of(make_field("x", "package.Inner"))
+    value = {"x": {"order": 4, "mode": "fast", "sizes": [1]}}
+    specs = build_fields(schema, value)
+    for path, given in (
+        ("x.order", 2.7),
+        ("x.mode", "slow"),
+        ("x.sizes", [2]),
+        ("x", {"order": 1}),
+    ):
+        spec = find_field(specs, path)
+        assert spec is not None
+        assert coerce(spec, given) == Fitted("package.module.Settings", path, given)
+    # Where no other process could find the class, nothing but what is seen is sent.
+    nameless = replace(schema, settings_type="package.make.<locals>.Settings")
+    specs = build_fields(nameless, value)
+    for path, given, why in (
+        ("x.order", 2.7, "isn't known here"),
+        ("x.sizes", [2], "can't be named elsewhere"),
+        ("x", {"order": 1}, "can't be set"),
+    ):
+        spec = find_field(specs, path)
+        assert spec is not None
+        with pytest.raises(SettingsRejectedError, match=why):
+            coerce(spec, given)
     order = find_field(specs, "x.order")
     assert order is not None
-    assert coerce(order, 6) == LikeDefault("package.Inner", "order", 6, kinds=(enum.Enum,))
-    with pytest.raises(SettingsRejectedError, match="isn't known here"):
-        coerce(order, 2.7)
+    assert coerce(order, 6) == 6
 
 
 def test_too_deep_is_refused() -> None:
@@ -166,11 +188,15 @@ def test_too_deep_is_refused() -> None:
 
 def test_members_of_an_enum_by_value_name_and_member() -> None:
     spec = one("Level", Level.HIGH)
-    by_name = coerce(spec, "LOW")
-    assert by_name == CallReference(f"{__name__.replace('values', 'schema')}.Level", 0)
-    assert pickle.loads(pickle.dumps(by_name)) is Level.LOW
-    assert pickle.loads(pickle.dumps(coerce(spec, 2))) is Level.HIGH
-    assert coerce(spec, Level.LOW) is Level.LOW
+
+    def asked(value: object) -> object:
+        made = coerce(spec, value)
+        assert isinstance(made, Fitted)
+        return made.value
+
+    assert asked("LOW") == "LOW"
+    assert asked(2) == 2
+    assert asked(Level.LOW) is Level.LOW
     with pytest.raises(SettingsRejectedError, match="one of 0, 2, not 5"):
         coerce(spec, 5)
 
@@ -179,15 +205,6 @@ def test_members_of_an_enum_by_value_name_and_member() -> None:
 
     with pytest.raises(SettingsRejectedError):
         coerce(spec, Other.LOW)
-
-
-def test_a_number_of_a_class_that_is_only_a_name() -> None:
-    spec = one("package.Hz", 3.0)
-    assert coerce(spec, 5) == MemberReference(
-        "package.module.Settings", "x", 5.0, name="package.Hz"
-    )
-    with pytest.raises(SettingsRejectedError):
-        coerce(spec, [5])
 
 
 def test_an_array_keeps_its_element_type() -> None:
@@ -239,7 +256,7 @@ def test_whole_objects_by_reference() -> None:
         schema_of(make_field("x", "list[package.Inner]")), {"x": []}, json_schema=json_schema
     )
     made = coerce(spec, [{"order": 2, "cutoff": 3}])
-    assert made == [CallReference("package.Inner", order=2, cutoff=3.0)]
+    assert made == Fitted("package.module.Settings", "x", [{"order": 2, "cutoff": 3.0}])
     assert plain_value(made) == [{"order": 2, "cutoff": 3.0}]
     for bad, why in (
         ([{"cutoff": 1.0}], "needs a value for order"),
@@ -251,6 +268,11 @@ def test_whole_objects_by_reference() -> None:
 
 
 def test_a_class_inside_a_function_cannot_be_named_elsewhere() -> None:
-    spec = one("<class 'tests.f.<locals>.Mode'>", "fast")
+    local = make_field("x", "<class 'tests.f.<locals>.Mode'>")
+    schema = replace(schema_of(local), settings_type="tests.f.<locals>.Settings")
+    (spec,) = build_fields(schema, {"x": "fast"})
     with pytest.raises(SettingsRejectedError, match="can't be named"):
         coerce(spec, "slow")
+    # The annotation of a class that can be looked up holds the class itself.
+    (spec,) = build_fields(schema_of(local), {"x": "fast"})
+    assert coerce(spec, "slow") == Fitted("package.module.Settings", "x", "slow")

@@ -17,10 +17,18 @@ from typing import Any
 
 from ezmsg.core.graphmeta import SettingsSnapshotValue
 
-from ..errors import RequestTimeoutError, SettingsNotAppliedError, UnroutableUnitError
+from ..errors import (
+    InvalidResponseError,
+    RequestTimeoutError,
+    SettingsNotAppliedError,
+    SettingsRejectedError,
+    UnroutableUnitError,
+)
 from ..host.operations import MANY_FIELDS
+from .fitting import knowing
 from .lost_edits import LostEdits
 from .outcomes import EditOutcome, Expected, matches_verdict, undone_by
+from .owner_scalars import REFUSED
 from .store import ReportedSettings, SettingsStore, structured_of, value_at
 from .verdict import Verdict
 from .whole_values import WholeValues
@@ -141,7 +149,7 @@ class SettingsEditor:
 
     async def _send(self, edit: _Edit) -> Expected:
         """Send. Returns what the owner made of the values."""
-        path, value = edit.wire
+        path, value = edit.wire(self._store.state(edit.unit))
         patched: dict[str, Any] | None = None
         self._store.begin_own(edit.unit)
         try:
@@ -160,6 +168,13 @@ class SettingsEditor:
             except UnroutableUnitError:
                 if time.monotonic() + _OWNER_POLL_S >= until:
                     raise
+            except InvalidResponseError as error:
+                _, marked, why = error.message.partition(REFUSED)
+                if not marked:
+                    raise
+                raise SettingsRejectedError(
+                    f"{edit.unit}: {why}", address=self._address, unit=edit.unit, field=edit.field
+                ) from error
             await asyncio.sleep(_OWNER_POLL_S)
 
     async def _publish(self, edit: _Edit) -> Expected:
@@ -278,11 +293,14 @@ class _Edit:
     def field(self) -> str:
         return ", ".join(self.fields)
 
-    @property
-    def wire(self) -> tuple[str, object]:
-        if len(self.fields) == 1:
-            return next(iter(self.fields.items()))
-        return MANY_FIELDS, self.fields
+    def wire(self, now: ReportedSettings | None) -> tuple[str, object]:
+        fields = self.fields
+        if now is not None:
+            fields = {
+                path: knowing(value, now.serialized, now.structured)
+                for path, value in fields.items()
+            }
+        return next(iter(fields.items())) if len(fields) == 1 else (MANY_FIELDS, fields)
 
     def __str__(self) -> str:
         return ", ".join(f"{self.unit}.{path} = {value!r}" for path, value in self.fields.items())

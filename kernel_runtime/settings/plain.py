@@ -6,19 +6,9 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-from kernel_runtime.settings.declared import (
-    AsDeclared,
-    DequeLikeDefault,
-    LikeDefault,
-    MemberReference,
-)
-from kernel_runtime.settings.references import CallReference
+from kernel_runtime.settings.fitting import Fitted
 from kernel_runtime.settings.reported import plain_scalar
 from kernel_runtime.settings.witness import enum_value
-
-
-def _plain_key(key: object) -> str:
-    return str(key.plain if isinstance(key, CallReference) else enum_value(key))
 
 
 def plain_value(value: object) -> object:
@@ -28,16 +18,14 @@ def plain_value(value: object) -> object:
     fields; what has no plain form becomes its ``repr``, as in ezmsg's own reports.
     """
     value = enum_value(value)
-    if isinstance(
-        value, (CallReference, DequeLikeDefault, LikeDefault, MemberReference, AsDeclared)
-    ):
+    if isinstance(value, Fitted):
         return plain_value(value.plain)
     if value is None or isinstance(value, (bool, int, float, str)):
         return plain_scalar(value)
     if isinstance(value, pathlib.PurePath):
         return str(value)
     if isinstance(value, Mapping):
-        return {_plain_key(key): plain_value(item) for key, item in value.items()}
+        return {str(enum_value(key)): plain_value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain_value(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kernel_runtime.settings.declared import inside, module_of
 from kernel_runtime.settings.field_types import parse_type
 from kernel_runtime.settings.json_types import members_of_json_schema, merge_types
 from kernel_runtime.settings.kinds import FieldType, Member
@@ -48,8 +47,6 @@ class FieldSpec:
         Why it can't be edited here, None where it can.
     spoiled
         Why its owner would make something useless of any value, None mostly.
-    owner
-        The class that the field belongs to, as `declared` names it; None where not known.
     settings_class
         Dotted name of the unit's settings class, or None.
     children
@@ -65,7 +62,6 @@ class FieldSpec:
     description: str | None = None
     reason: str | None = None
     spoiled: str | None = None
-    owner: str | None = None
     settings_class: str | None = None
     children: tuple[FieldSpec, ...] = ()
 
@@ -175,7 +171,6 @@ class _Builder:
                 value.get(member.name, MISSING),
                 initial.get(member.name, MISSING),
                 prefix="",
-                owner=self.settings_type,
                 text=texts.get(member.name),
                 hint=hints.get(member.name),
             )
@@ -232,7 +227,6 @@ class _Builder:
         initial: object,
         *,
         prefix: str,
-        owner: str | None,
         text: str | None = None,
         hint: str | None = None,
     ) -> FieldSpec:
@@ -259,7 +253,6 @@ class _Builder:
                     inner.get(child.name, MISSING),
                     before.get(child.name, MISSING),
                     prefix=f"{path}.",
-                    owner=_owner_of(owner, member.name, group),
                 )
                 for child in group.members
             )
@@ -274,22 +267,9 @@ class _Builder:
             description=member.description,
             reason=read_only_reason(refined, shown, text),
             spoiled=reason_of_iterable(text) if self.described else None,
-            owner=owner,
             settings_class=self.settings_type,
             children=children,
         )
-
-
-def _owner_of(owner: str | None, field: str, group: FieldType) -> str | None:
-    """The class that the fields of a group belong to, as `declared` names it."""
-    name = group.name
-    if owner is None:
-        return name
-    if name is None:
-        return inside(owner, field)
-    # Postponed annotations name no module: it is that of the class that they stand in.
-    module = module_of(owner)
-    return f"{module}.{name}" if module and "." not in name else name
 
 
 def _sequence(value: object) -> Sequence[object]:

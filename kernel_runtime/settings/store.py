@@ -72,7 +72,8 @@ class ReportedSettings:
     """The settings of one unit, as reported.
 
     ``structured`` is a plain nested dict; empty where the value can't be read field by field.
-    ``verdict`` is how the unit took it, None where it can't be known.
+    ``serialized`` is their pickle, unread, as far as one came along. ``verdict`` is how the unit
+    took them, None where it can't be known.
     """
 
     structured: Mapping[str, Any]
@@ -80,6 +81,7 @@ class ReportedSettings:
     text: str
     seq: int
     reported_at: float
+    serialized: bytes | None = None
     verdict: Verdict | None = None
 
 
@@ -308,6 +310,7 @@ class SettingsStore:
             text=_text_of(value),
             seq=seq,
             reported_at=at,
+            serialized=value.serialized,
             verdict=_verdict_of(value),
         )
         with self._lock:

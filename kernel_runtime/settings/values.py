@@ -10,7 +10,6 @@ import collections
 import enum
 import pathlib
 from collections.abc import Mapping
-from typing import Final
 
 import numpy as np
 
@@ -25,21 +24,9 @@ from kernel_runtime.settings.containers import (
     sequence_of,
     standard_class,
 )
-from kernel_runtime.settings.declared import (
-    AsDeclared,
-    DequeLikeDefault,
-    LikeDefault,
-    MemberReference,
-)
+from kernel_runtime.settings.fitting import Fitted, can_be_looked_up, is_open, leaves_open
 from kernel_runtime.settings.kinds import FieldType
-from kernel_runtime.settings.members import (
-    in_module_of,
-    is_only_maybe_member,
-    member_of,
-    text_or_member,
-)
-from kernel_runtime.settings.named_values import NamedReference
-from kernel_runtime.settings.references import CallReference, ItemsReference, can_be_looked_up
+from kernel_runtime.settings.members import check_member
 from kernel_runtime.settings.scalars import (
     Refusal,
     bytes_of,
@@ -57,8 +44,6 @@ from kernel_runtime.settings.schema import FieldSpec
 from kernel_runtime.settings.type_names import ARRAY_PROTOCOLS
 from kernel_runtime.settings.witness import enum_value, is_repr
 from kernel_runtime.settings.wording import exact_kinds, takes
-
-_REFERENCES: Final = (CallReference, LikeDefault, MemberReference, AsDeclared)
 
 
 def coerce(
@@ -80,8 +65,8 @@ def coerce(
     Returns
     -------
     object
-        A value of the field's own type. Where its class isn't importable here, a
-        `CallReference` or `LikeDefault` that becomes one where it is unpickled.
+        A value of the field's own type, or a `Fitted` that becomes one where it is unpickled:
+        where no more is known here of the type than a name, or than what the field holds.
 
     Raises
     ------
@@ -91,7 +76,13 @@ def coerce(
     try:
         if spec.spoiled is not None and value is not None:
             raise Refusal(f"can't be set: {spec.spoiled}")
-        return _Coercer(spec, current).coerce(spec.type, value, outermost=True)
+        if isinstance(value, Fitted):
+            return value
+        made = _Coercer(spec, current).coerce(spec.type, value, outermost=True)
+        named = spec.settings_class
+        if named is None or not can_be_looked_up(named) or not leaves_open(spec.type):
+            return made
+        return Fitted(named, spec.path, made)
     except Refusal as refusal:
         place = f"{unit}: {spec.path}" if unit else spec.path
         raise SettingsRejectedError(f"{place} {refusal}.", unit=unit, field=spec.path) from None
@@ -105,39 +96,33 @@ class _Coercer:
     def __init__(self, spec: FieldSpec, current: object) -> None:
         self.spec = spec
         self.current = current
+        self.fits = can_be_looked_up(spec.settings_class)
 
     def coerce(self, wanted: FieldType, value: object, *, outermost: bool = False) -> object:
-        if isinstance(value, _REFERENCES):
-            return value
-        if outermost and _is_guessed(wanted) and isinstance(value, (list, tuple, Mapping)):
-            return self._as_declared(wanted, value, outermost)
         if isinstance(value, str) and wanted.kind in ("bool", "int", "float", "complex"):
             # A scalar of numpy is reported as its repr.
             number = numpy_number(value)
             value = value if number is None else number
+        if is_open(wanted):
+            return self._open(wanted, value)
         match wanted.kind:
             case "union":
                 return self._union(wanted, value, outermost)
             case "none":
                 if value is None:
                     return None
-            case "any":
-                return self._as_declared(wanted, value, outermost)
             case "bool":
                 if isinstance(value, (bool, np.bool_)):
                     return numpy_of(self.spec, bool(value), outermost)
             case "int":
-                number = limited(wanted, int_of(wanted, value))
-                exact = numpy_of(self.spec, number, outermost)
-                return self._as_default(wanted, exact, outermost, enum.Enum)
+                return numpy_of(self.spec, limited(wanted, int_of(wanted, value)), outermost)
             case "float":
                 return numpy_of(self.spec, limited(wanted, float_of(wanted, value)), outermost)
             case "complex":
                 return numpy_of(self.spec, complex_of(wanted, value), outermost)
             case "str":
                 if isinstance(value, str):
-                    text = sized(wanted, str(enum_value(value)))
-                    return self._as_default(wanted, text, outermost, enum.Enum, pathlib.PurePath)
+                    return sized(wanted, str(enum_value(value)))
             case "bytes":
                 raw = sized(wanted, bytes_of(wanted, value))
                 return bytearray(raw) if self.spec.type_text.endswith("bytearray") else raw
@@ -147,18 +132,17 @@ class _Coercer:
                 return path_of(wanted, value)
             case "literal":
                 return literal_of(wanted, value)
-            case "enum" | "choice":
-                return member_of(self.spec, wanted, value, outermost)
+            case "enum":
+                check_member(wanted, value)
+                return self._open(wanted, value)
             case "list" | "vtuple" | "set" | "frozenset":
-                return self._items(wanted, value, outermost)
+                return self._items(wanted, value)
             case "tuple":
                 return self._fixed(wanted, value)
             case "dict":
                 return self._dict(wanted, value)
             case "dataclass":
                 return self._object(wanted, value)
-            case "named":
-                return self._named(wanted, value)
             case "array":
                 return self._array(wanted, value)
             case "ellipsis":
@@ -174,20 +158,33 @@ class _Coercer:
                 raise Refusal(f"can't be set: what it takes isn't known (it is {wanted.text})")
         raise Refusal(takes(wanted, value))
 
+    def _open(self, wanted: FieldType, value: object) -> object:
+        """A value of which only its unit's process can say what it has to be."""
+        if wanted.kind in ("named", "choice") and isinstance(value, str) and is_repr(value):
+            raise Refusal(takes(wanted, value))
+        if self.fits or _tells_itself(wanted, value):
+            return value
+        if wanted.kind == "int" and isinstance(value, float):
+            raise Refusal(
+                f"{takes(wanted, value)} (it holds a whole number, and its type isn't known here)"
+            )
+        name = f" ({wanted.name})" if wanted.name else ""
+        raise Refusal(
+            f"can't be set to this: what it takes isn't known here{name}, and its settings class "
+            f"can't be named elsewhere"
+        )
+
     def _union(self, wanted: FieldType, value: object, outermost: bool) -> object:
         exact = exact_kinds(value)
         others = [arg for arg in wanted.args if arg.kind not in exact]
         fitting = [arg for kind in exact for arg in wanted.args if arg.kind == kind]
+        if self.fits and any(map(is_open, wanted.args)):
+            # Which of them a value is meant for is seen where all of them are known.
+            return self._read(fitting, value)
         reasons: list[str] = []
-        takes_text = isinstance(value, str) and any(arg.kind == "str" for arg in wanted.args)
         for alternative in (*fitting, *others):
-            if takes_text and is_only_maybe_member(alternative.choices, value):
-                continue
             try:
-                made = self.coerce(alternative, value, outermost=outermost)
-                if alternative.kind == "str" and type(made) is str and outermost:
-                    return text_or_member(self.spec, wanted, made)
-                return made
+                return self.coerce(alternative, value, outermost=outermost)
             except Refusal as refusal:
                 reasons.append(str(refusal))
         real = [arg for arg in wanted.args if arg.kind != "none"]
@@ -198,64 +195,44 @@ class _Coercer:
             raise Refusal(reasons[0])
         raise Refusal(takes(wanted, value))
 
-    def _items(self, wanted: FieldType, value: object, outermost: bool) -> object:
+    def _read(self, fitting: list[FieldType], value: object) -> object:
+        """What stands for an object of the standard library, or for an array, as that."""
+        for alternative in fitting:
+            if alternative.kind in ("standard", "array"):
+                try:
+                    return self.coerce(alternative, value)
+                except Refusal:
+                    continue
+        return value
+
+    def _items(self, wanted: FieldType, value: object) -> object:
         items = [
             self._at(f"item {index}", wanted.args[0], item)
             for index, item in enumerate(sequence_of(wanted, value), 1)
         ]
         sized(wanted, items)
+        if wanted.name == DEQUE:
+            # As long as it may be now; its unit's process knows how long its default may be.
+            known = longest(self.current)
+            return items if known is None and self.fits else collections.deque(items, known)
+        if wanted.name is not None:
+            return standard_class(wanted.name)(items)
+        if leaves_open(wanted.args[0]):
+            # What can't be in a set may be made something that can.
+            return items
         try:
-            built = BUILDERS[wanted.kind](items)
+            return BUILDERS[wanted.kind](items)
         except TypeError:
             raise Refusal("can't hold lists or dicts in a set") from None
-        if wanted.name == DEQUE and outermost:
-            return self._deque(items)
-        if wanted.name is not None and not wanted.witnessed:
-            return standard_class(wanted.name)(items)
-        if wanted.name is not None and not outermost and self._can_make(wanted.name):
-            return ItemsReference(in_module_of(self.spec, wanted.name), items)
-        return self._as_default(wanted, built, outermost, list, tuple, set, frozenset)
-
-    def _deque(self, items: list[object]) -> object:
-        """As long as it may be now, or, where that isn't reported, as its default may be."""
-        owner = self.spec.owner
-        if not isinstance(self.current, list) or not can_be_looked_up(owner):
-            return collections.deque(items, longest(self.current))
-        assert owner is not None
-        return DequeLikeDefault(owner, self.spec.name, items)
-
-    def _as_default(
-        self, wanted: FieldType, value: object, outermost: bool, *kinds: type
-    ) -> object:
-        """A value whose type is only guessed, of the kind that the field's default has."""
-        owner = self.spec.owner
-        if not (outermost and wanted.witnessed) or owner is None or not can_be_looked_up(owner):
-            return value
-        return LikeDefault(owner, self.spec.name, value, kinds=kinds)
-
-    def _as_declared(self, wanted: FieldType, value: object, outermost: bool) -> object:
-        """A value of a field that holds None, and of whose type nothing is known here."""
-        owner = self.spec.owner
-        plain = isinstance(value, (str, int, float, list, tuple, dict))
-        if not (outermost and wanted.witnessed and plain) or not can_be_looked_up(owner):
-            return value
-        assert owner is not None
-        return AsDeclared(owner, self.spec.name, value)
-
-    def _can_make(self, name: str) -> bool:
-        return can_be_looked_up(in_module_of(self.spec, name))
 
     def _fixed(self, wanted: FieldType, value: object) -> object:
         items = sequence_of(wanted, value)
         if len(items) != len(wanted.args):
             raise Refusal(f"takes exactly {len(wanted.args)} items, not {len(items)}")
-        made = tuple(
+        return tuple(
             self._at(f"item {index}", arg, item)
             for index, (arg, item) in enumerate(zip(wanted.args, items, strict=True), 1)
         )
-        if wanted.name is not None and self._can_make(wanted.name):
-            return ItemsReference(in_module_of(self.spec, wanted.name), list(made))
-        return made
 
     def _at(self, place: str, wanted: FieldType, value: object) -> object:
         try:
@@ -282,47 +259,19 @@ class _Coercer:
             if _is_instance_named(value, wanted.name):
                 return value
             raise Refusal(takes(wanted, value))
-        if wanted.name is None or not can_be_looked_up(in_module_of(self.spec, wanted.name)):
+        if not self.fits:
             raise Refusal("can't be set as a whole: its class isn't known here. Set its fields")
         members = {member.name: member for member in wanted.members}
         given: dict[str, object] = {}
         for key, item in value.items():
-            if key not in members and not wanted.witnessed:
-                known = ", ".join(members)
-                raise Refusal(f"has no field {key!r}. It has {known}")
             member = members.get(str(key))
-            if member is not None:
-                item = self._at(f"field {key}", member.type, item)
-            guessed = member is None or member.type.witnessed
-            name = in_module_of(self.spec, wanted.name)
-            given[str(key)] = (
-                AsDeclared(name, str(key), item) if guessed and _is_plain(item) else item
-            )
+            if member is None:
+                raise Refusal(f"has no field {key!r}. It has {', '.join(members)}")
+            given[str(key)] = self._at(f"field {key}", member.type, item)
         lacking = [name for name, item in members.items() if item.required and name not in given]
         if lacking:
             raise Refusal(f"needs a value for {', '.join(lacking)}")
-        return CallReference(in_module_of(self.spec, wanted.name), **given)
-
-    def _named(self, wanted: FieldType, value: object) -> object:
-        name = in_module_of(self.spec, wanted.name or "")
-        if _is_instance_named(value, wanted.name):
-            return value
-        if not can_be_looked_up(name):
-            raise Refusal(f"can't be set from here: its class ({name}) can't be named elsewhere")
-        if isinstance(value, Mapping):
-            parts = {str(key): item for key, item in value.items()}
-            return CallReference(
-                name,
-                **{
-                    key: AsDeclared(name, key, item) if _is_plain(item) else item
-                    for key, item in parts.items()
-                },
-            )
-        if isinstance(value, (list, tuple)):
-            return NamedReference(name, list(value))
-        if isinstance(value, (bool, int, float, str)) and not is_repr(value):
-            return NamedReference(name, value)
-        raise Refusal(takes(wanted, value))
+        return given
 
     def _array(self, wanted: FieldType, value: object) -> object:
         if isinstance(value, np.ndarray):
@@ -340,16 +289,15 @@ class _Coercer:
         return value if wanted.name in ARRAY_PROTOCOLS else made
 
 
-def _is_guessed(wanted: FieldType) -> bool:
-    """Whether a value shows a settings class, or a list of whatever, and nothing names it."""
-    inner = wanted.args[0] if wanted.kind in ("list", "vtuple") else wanted
-    if not (wanted.witnessed and wanted.name is None):
-        return False
-    return inner.kind == "any" or (inner.kind == "dataclass" and inner.name is None)
-
-
-def _is_plain(value: object) -> bool:
-    return isinstance(value, (str, int, float, list, tuple, dict))
+def _tells_itself(wanted: FieldType, value: object) -> bool:
+    """Whether a value is what it has to be, as far as reports go."""
+    if value is None or isinstance(value, (enum.Enum, pathlib.PurePath, tuple, set, frozenset)):
+        return True
+    if not isinstance(value, (bool, int, float, str, list, dict)):
+        return True
+    if wanted.kind == "any":
+        return not isinstance(value, (list, dict))
+    return wanted.kind == {bool: "bool", int: "int", float: "float", str: "str"}.get(type(value))
 
 
 def _is_instance_named(value: object, name: str | None) -> bool:
