@@ -207,6 +207,17 @@ def test_members_of_an_enum_by_value_name_and_member() -> None:
         coerce(spec, Other.LOW)
 
 
+def test_text_is_no_number_of_an_array_like_unless_the_field_has_text() -> None:
+    array_like = "float | numpy.typing.ArrayLike | str | bytes | complex | None"
+    for value in (10.0, None, "array([1., 0.])"):
+        spec = one(array_like, value)
+        with pytest.raises(SettingsRejectedError, match="numbers or none, not the text 'x'"):
+            coerce(spec, "x")
+        assert coerce(spec, [1.0, 2.0]) == [1.0, 2.0]
+    assert coerce(one(array_like, "auto"), "x") == "x"
+    assert coerce(one(array_like, 1.0, default="auto", required=False), "x") == "x"
+
+
 def test_an_array_keeps_its_element_type() -> None:
     spec = one("numpy.ndarray", "array([1., 0.])")
     made = coerce(spec, [1, 2], current="array([1., 0.])")

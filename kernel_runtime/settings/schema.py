@@ -16,7 +16,7 @@ from kernel_runtime.settings.kinds import FieldType, Member
 from kernel_runtime.settings.read_only import read_only_reason, reason_of_iterable
 from kernel_runtime.settings.real_types import members_of_class
 from kernel_runtime.settings.reported import plain_scalar
-from kernel_runtime.settings.stated_limits import with_bounds, with_choices
+from kernel_runtime.settings.stated_limits import has_stray_text, with_bounds, with_choices
 from kernel_runtime.settings.witness import agrees_with_hint, is_repr, refine, type_of_value
 
 MISSING: Final = type("Missing", (), {"__repr__": lambda _self: "MISSING"})()
@@ -47,6 +47,8 @@ class FieldSpec:
         Why it can't be edited here, None where it can.
     spoiled
         Why its owner would make something useless of any value, None mostly.
+    numbers_only
+        Whether text doesn't count, although the type takes it as a part of numpy's ArrayLike.
     settings_class
         Dotted name of the unit's settings class, or None.
     children
@@ -62,6 +64,7 @@ class FieldSpec:
     description: str | None = None
     reason: str | None = None
     spoiled: str | None = None
+    numbers_only: bool = False
     settings_class: str | None = None
     children: tuple[FieldSpec, ...] = ()
 
@@ -266,6 +269,7 @@ class _Builder:
             default=default if usable else MISSING,
             description=member.description,
             reason=read_only_reason(refined, shown, text),
+            numbers_only=has_stray_text(refined, shown, default, initial),
             spoiled=reason_of_iterable(text) if self.described else None,
             settings_class=self.settings_type,
             children=children,

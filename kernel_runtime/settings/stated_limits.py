@@ -13,8 +13,9 @@ from kernel_runtime.settings.kinds import (
     union_of,
     with_constraints,
 )
-from kernel_runtime.settings.witness import enum_name, enum_value
+from kernel_runtime.settings.witness import enum_name, enum_value, is_repr
 
+_NAMED_KINDS: Final = ("literal", "enum", "choice", "named")
 _LENGTH_KINDS: Final = ("str", "path", "bytes", "list", "vtuple", "set", "frozenset", "dict")
 
 
@@ -64,3 +65,15 @@ def with_choices(stated: FieldType, choices: object) -> FieldType:
 
 def _items(value: object) -> Sequence[object]:
     return value if isinstance(value, (list, tuple)) else ()
+
+
+def has_stray_text(stated: FieldType, *seen: object) -> bool:
+    """Whether a type takes text only since numpy's ArrayLike takes whatever `numpy.asarray` does.
+
+    A unit that means a number, or numbers, has no use for it. It has where text is among the
+    values that the field is ``seen`` with.
+    """
+    kinds = {arg.kind for arg in stated.args} if stated.kind == "union" else set()
+    if "array" not in kinds or "str" not in kinds or kinds & {"path", *_NAMED_KINDS}:
+        return False
+    return not any(isinstance(one, str) and not is_repr(one) for one in seen)

@@ -10,6 +10,7 @@ import collections
 import enum
 import pathlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -175,6 +176,9 @@ class _Coercer:
         )
 
     def _union(self, wanted: FieldType, value: object, outermost: bool) -> object:
+        if isinstance(value, str) and outermost and self.spec.numbers_only:
+            rest = tuple(arg for arg in wanted.args if arg.kind not in ("str", "bytes", "complex"))
+            wanted = replace(wanted, args=rest)
         exact = exact_kinds(value)
         others = [arg for arg in wanted.args if arg.kind not in exact]
         fitting = [arg for kind in exact for arg in wanted.args if arg.kind == kind]
