@@ -8,7 +8,8 @@ browser's side is played by its messages.
 
 ``pipeline_cpu_added_percent``: CPU seconds of the units and the server, more than without a
 scope: median over the windows, and ``pipeline_cpu_added_percent_ci95`` its confidence interval (by
-rank; it assumes nothing of how they spread). ``observer_cpu_percent``: of the observer process, of
+rank; it assumes nothing of how they spread); ``pipeline_cpu_added_percent_of_a_cpu``: the same by
+process, as a share of one CPU. ``observer_cpu_percent``: of the observer process, of
 one CPU. ``kernel_cpu_percent``: of this kernel. ``browser_messages_per_s``, ``browser_kb_per_s``:
 what it sends. ``dropped``: messages that the observer was too slow for, of all.
 """
@@ -20,16 +21,20 @@ import itertools
 import math
 import statistics
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
-import psutil
+import numpy as np
 
 from ezmsg_nb.live_graph import LiveGraph, attach
 from ezmsg_nb.scope import Scope
 from kernel_runtime.host import GraphHost, GraphSpec
 
+from .cpu import process_cpu_s
 from .harness import arguments, report
+
+Cores: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+"""CPU seconds a second, of each process."""
 
 TOPIC = "FILTER/OUTPUT"
 SETTLE_S = 1.0
@@ -57,13 +62,8 @@ class Traffic:
             self._scope._on_message(self._scope, said, [])
 
 
-def cpu_s(pids: list[int]) -> float:
-    total = 0.0
-    for pid in pids:
-        with contextlib.suppress(psutil.Error):
-            times = psutil.Process(pid).cpu_times()
-            total += times.user + times.system
-    return total
+def cpu_s(pids: Iterable[int]) -> list[float]:
+    return [process_cpu_s(pid) for pid in pids]
 
 
 class Measured:
@@ -74,24 +74,25 @@ class Measured:
         self.messages = self.size = self.received = self.dropped = 0
 
 
-def with_scope(graph: LiveGraph, pids: list[int], seconds: float, found: Measured) -> float:
+def with_scope(graph: LiveGraph, pids: list[int], seconds: float, found: Measured) -> Cores:
     scope = graph.scope(TOPIC)
     try:
         traffic = Traffic(scope)
         traffic.beat()
         time.sleep(SETTLE_S)
-        sent, size, began = traffic.messages, traffic.size, time.monotonic()
+        sent, size = traffic.messages, traffic.size
         received, dropped = scope.received, scope.dropped
         observer = [scope.pid] if scope.pid is not None else []
-        before = (cpu_s(pids), cpu_s(observer), time.process_time())
+        began, before = time.monotonic(), cpu_s(pids)
+        ours = (sum(cpu_s(observer)), time.process_time())
         while time.monotonic() - began < seconds:
             time.sleep(min(BEAT_S, seconds))
             traffic.beat()
-        used = cpu_s(pids) - before[0]
+        used = np.subtract(cpu_s(pids), before)
         elapsed_s = time.monotonic() - began
         found.seconds += elapsed_s
-        found.observer_s += cpu_s(observer) - before[1]
-        found.kernel_s += time.process_time() - before[2]
+        found.observer_s += sum(cpu_s(observer)) - ours[0]
+        found.kernel_s += time.process_time() - ours[1]
         found.messages += traffic.messages - sent
         found.size += traffic.size - size
         found.received += scope.received - received
@@ -101,11 +102,11 @@ def with_scope(graph: LiveGraph, pids: list[int], seconds: float, found: Measure
         scope.close()
 
 
-def without(pids: list[int], seconds: float) -> float:
+def without(pids: list[int], seconds: float) -> Cores:
     time.sleep(SETTLE_S)
-    before, began = cpu_s(pids), time.monotonic()
+    began, before = time.monotonic(), cpu_s(pids)
     time.sleep(seconds)
-    return (cpu_s(pids) - before) / (time.monotonic() - began)
+    return np.subtract(cpu_s(pids), before) / (time.monotonic() - began)
 
 
 def rank_interval(values: list[float], confidence: float = 0.95) -> list[float]:
@@ -127,22 +128,24 @@ def measure(rounds: int, seconds: float) -> dict[str, object]:
     found = Measured()
     with running() as graph:
         assert graph._host is not None
-        host = psutil.Process(graph._host.pid)
-        pids = [host.pid, *(child.pid for child in host.children(recursive=True))]
+        named = {process.name: process.pid for process in graph._host.processes}
+        pids = [graph._host.pid, *named.values()]
         alone = [without(pids, seconds)]
         seen = []
         for _ in range(rounds):
             seen.append(with_scope(graph, pids, seconds, found))
             alone.append(without(pids, seconds))
-    added = [
-        100.0 * (one / ((before + after) / 2.0) - 1.0)
-        for one, (before, after) in zip(seen, itertools.pairwise(alone), strict=True)
-    ]
+    base = [(before + after) / 2.0 for before, after in itertools.pairwise(alone)]
+    added = [100.0 * (one.sum() / of.sum() - 1.0) for one, of in zip(seen, base, strict=True)]
+    each = 100.0 * np.median(np.subtract(seen, base), axis=0)
     return {
         "pipeline_cpu_added_percent": round(statistics.median(added), 2),
         "pipeline_cpu_added_percent_ci95": rank_interval(added),
         "pipeline_cpu_added_percent_rounds": [round(one, 2) for one in added],
-        "pipeline_cpu_percent": round(100.0 * statistics.median(alone), 1),
+        "pipeline_cpu_added_percent_of_a_cpu": {
+            name: round(float(one), 2) for name, one in zip(["host", *named], each, strict=True)
+        },
+        "pipeline_cpu_percent": round(100.0 * statistics.median(map(np.sum, alone)), 1),
         "observer_cpu_percent": round(100.0 * found.observer_s / found.seconds, 1),
         "kernel_cpu_percent": round(100.0 * found.kernel_s / found.seconds, 1),
         "browser_messages_per_s": round(found.messages / found.seconds, 2),
@@ -161,7 +164,7 @@ def running() -> Iterator[LiveGraph]:
 
 def main() -> None:
     options = arguments(__doc__ or "")
-    report(measure(*((6, 2.0) if options.quick else (25, 4.0))))
+    report(measure(*((6, 2.0) if options.quick else (40, 4.0))))
 
 
 if __name__ == "__main__":

@@ -90,6 +90,23 @@ def test_a_source_counts_reduces_and_leaves_gaps() -> None:
     assert (last.first_bin, len(last.bins)) == (0, 9)
 
 
+def test_channels_that_get_other_names_are_another_stream() -> None:
+    def named(*names: str) -> AxisArray:
+        message = block(0, 9)
+        message.axes["ch"] = AxisArray.CoordinateAxis(data=np.array(names), dims=["ch"])
+        return message
+
+    clock = iter(np.arange(0.0, 1e6, 1.0).tolist())
+    with mmap.mmap(-1, ring_bytes(1 << 20)) as memory:
+        source = ScopeSource(RingWriter(memory), clock=lambda: next(clock))
+        for names in (("Cz", "Fz"), ("Cz", "Fz"), ("Cz", "Pz"), ("Cz", "Fz")):
+            source.take(named(*names), dropped=0)
+        shapes = [chunk.shape for chunk in read_all(memory)]
+    assert [(shape.number, shape.channels) for shape in shapes if shape] == [
+        *((1, ("Cz", "Fz")), (1, ("Cz", "Fz")), (2, ("Cz", "Pz")), (3, ("Cz", "Fz")))
+    ]
+
+
 def test_columns_fit_the_pixels_and_what_a_server_lets_through() -> None:
     shape = StreamShape(1, 30_000.0, 15, tuple(f"ch{at}" for at in range(256)))
     made = ScopeColumns(shape, 4.0, 1_000, list(range(256)))

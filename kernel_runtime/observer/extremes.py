@@ -46,29 +46,28 @@ class Extremes:
         """
         if len(samples) == 0:
             return np.empty((0, *self._partial.shape), np.float32)
-        to_fill = self.samples_per_bin - self._filled
-        starts = np.arange(to_fill, len(samples), self.samples_per_bin)
-        starts = np.concatenate([[0], starts])
-        if self.samples_per_bin == 1:
-            found = np.repeat(samples.astype(np.float32)[:, :, None], 2, axis=2)
-        else:
-            found = np.stack(
-                [
-                    np.minimum.reduceat(samples, starts, axis=0),
-                    np.maximum.reduceat(samples, starts, axis=0),
-                ],
-                axis=2,
-            ).astype(np.float32)
+        length = self.samples_per_bin
+        parts = []
         if self._filled:
+            first, samples = np.split(samples, [length - self._filled])
+            self._filled += len(first)
             # fmin and fmax, since a bin after a gap begins with nothing.
-            found[0, :, 0] = np.fmin(found[0, :, 0], self._partial[:, 0])
-            found[0, :, 1] = np.fmax(found[0, :, 1], self._partial[:, 1])
-        self._filled = (self._filled + len(samples)) % self.samples_per_bin
-        full = len(found) - bool(self._filled)
+            begun = _extremes(first[None])[0]
+            self._partial[:, 0] = np.fmin(self._partial[:, 0], begun[:, 0])
+            self._partial[:, 1] = np.fmax(self._partial[:, 1], begun[:, 1])
+            if self._filled < length:
+                return np.empty((0, *self._partial.shape), np.float32)
+            parts.append(self._partial[None].copy())
+        whole = len(samples) // length
+        if whole:
+            parts.append(_extremes(samples[: whole * length].reshape(whole, length, -1)))
+        rest = samples[whole * length :]
+        self._filled = len(rest)
         if self._filled:
-            self._partial = found[-1].copy()
-        self.next_bin += full
-        return found[:full]
+            self._partial = _extremes(rest[None])[0]
+        full = np.concatenate(parts) if parts else np.empty((0, *self._partial.shape), np.float32)
+        self.next_bin += len(full)
+        return full
 
     def skip(self, samples: int) -> Floats:
         """Leave out samples that did not come; the bins that they would have filled are NaN."""
@@ -82,6 +81,14 @@ class Extremes:
         self._filled = filled % self.samples_per_bin
         self.next_bin += full
         return bins
+
+
+def _extremes(samples: np.ndarray[Any, Any]) -> Floats:
+    """Least and greatest, shape (bins, channels, 2), of samples (bins, samples, channels)."""
+    found = np.empty((len(samples), samples.shape[2], 2), np.float32)
+    found[..., 0] = samples.min(axis=1)
+    found[..., 1] = samples.max(axis=1)
+    return found
 
 
 def joined(bins: Floats, factor: int) -> Floats:

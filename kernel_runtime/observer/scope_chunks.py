@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -66,20 +66,35 @@ class ScopeChunk:
     rows: tuple[SeenRow, ...] = ()
 
     def encode(self) -> bytes:
-        about: dict[str, Any] = {"rows": self.rows}
-        if self.shape is not None:
-            about = {"shape": asdict(self.shape)}
-        text = json.dumps(about).encode()
+        text = _rows_text(self.rows) if self.shape is None else _shape_text(self.shape)
         head = _HEAD.pack(len(text), len(self.bins), self.first_bin, self.messages, self.dropped)
         return b"".join((head, text, np.ascontiguousarray(self.bins).tobytes()))
 
     @classmethod
     def decode(cls, data: bytes) -> ScopeChunk:
         size, count, first_bin, messages, dropped = _HEAD.unpack_from(data)
-        about = json.loads(data[_HEAD.size : _HEAD.size + size])
-        if "shape" not in about:
-            return cls(messages, dropped, rows=tuple(about["rows"]))
-        shape = StreamShape(**{**about["shape"], "channels": tuple(about["shape"]["channels"])})
+        about = _about(data[_HEAD.size : _HEAD.size + size])
+        if not isinstance(about, StreamShape):
+            return cls(messages, dropped, rows=about)
+        shape = about
         bins = np.frombuffer(data, np.float32, offset=_HEAD.size + size)
         bins = bins.reshape(count, len(shape.channels), 2)
         return cls(messages, dropped, shape, first_bin, bins)
+
+
+def _rows_text(rows: tuple[SeenRow, ...]) -> bytes:
+    return json.dumps({"rows": rows}).encode()
+
+
+# A stream has the same shape for a long time, and many channels to be named.
+@functools.lru_cache(maxsize=2)
+def _shape_text(shape: StreamShape) -> bytes:
+    return json.dumps({"shape": asdict(shape)}).encode()
+
+
+@functools.lru_cache(maxsize=2)
+def _about(text: bytes) -> StreamShape | tuple[SeenRow, ...]:
+    about = json.loads(text)
+    if "shape" not in about:
+        return tuple(about["rows"])
+    return StreamShape(**{**about["shape"], "channels": tuple(about["shape"]["channels"])})

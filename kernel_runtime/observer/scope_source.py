@@ -49,11 +49,12 @@ class ScopeSource:
         self._next_offset_s: float | None = None
         self._offset_moves = False
         self._written_at = float("-inf")
+        self._names = ChannelNames()
 
     def take(self, message: object, dropped: int) -> None:
         """Take a message, and the number of those that were lost so far."""
         self._messages += 1
-        found = samples_of(message)
+        found = samples_of(message, self._names)
         if found is None:
             self._take_other(message, dropped)
         else:
@@ -103,7 +104,37 @@ class ScopeSource:
         self._ring.write(chunk.encode(), chunk.dropped)
 
 
-def samples_of(message: object) -> tuple[np.ndarray[Any, Any], StreamShape, float] | None:
+class ChannelNames:
+    """Names of a message's channels, made anew only where its axes are others than before."""
+
+    def __init__(self) -> None:
+        self._made_of: tuple[object, ...] | None = None
+        self._names: tuple[str, ...] = ()
+
+    def of(self, message: AxisArray, dims: list[str]) -> tuple[str, ...]:
+        """Names of all that is along these dimensions, one after the other."""
+        made_of = tuple(_axis_identity(message, dim) for dim in dims)
+        if made_of != self._made_of:
+            self._made_of, self._names = made_of, _channel_names(message, dims)
+        return self._names
+
+
+def _axis_identity(message: AxisArray, dim: str) -> tuple[object, ...]:
+    size = message.data.shape[message.dims.index(dim)]
+    axis = message.axes.get(dim)
+    if isinstance(axis, LinearAxis):
+        return dim, size, axis.gain, axis.offset, axis.unit
+    if isinstance(axis, CoordinateAxis):
+        values = axis.data
+        # References to objects are no values: those are looked at one by one.
+        same = tuple(values.flat) if values.dtype.hasobject else values.tobytes()
+        return dim, size, values.shape, values.dtype.str, same
+    return dim, size
+
+
+def samples_of(
+    message: object, names: ChannelNames
+) -> tuple[np.ndarray[Any, Any], StreamShape, float] | None:
     """Samples (time, channel) of a message, what they are, and the time of the first.
 
     None where it is not an array of real numbers over an even time.
@@ -127,7 +158,7 @@ def samples_of(message: object) -> tuple[np.ndarray[Any, Any], StreamShape, floa
         number=0,
         fs_hz=fs_hz,
         samples_per_bin=max(1, int(np.ceil(fs_hz / BINS_PER_S))),
-        channels=_channel_names(message, others),
+        channels=names.of(message, others),
         unit=str(message.attrs.get("unit", "")),
     )
     return data, shape, float(axis.offset)

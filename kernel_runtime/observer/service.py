@@ -24,12 +24,13 @@ from ezmsg.core.subclient import Subscriber
 from ..ezmsg_compat import channel_transport
 from ..host.child_environment import restore_environment
 from ..host.main_module import stand_in_main
+from .acknowledging import ObservedChannels
 from .leaving import leave_after_a_message
 from .ring import RingWriter
 from .scope_source import ScopeSource
 
 QUEUE_LENGTH = 24
-"""Less than the 32 buffers of a publisher, which a longer queue could hold up."""
+"""Three quarters of the 32 buffers that a publisher has as a rule; less where one has fewer."""
 
 CONNECT_S = 10.0
 LEAVE_S = 1.0
@@ -39,9 +40,17 @@ Keep = Callable[[object, int], None]
 
 
 class CountingSubscriber(Subscriber):
-    """A leaky subscriber that knows how much it dropped."""
+    """A leaky subscriber that knows how much it dropped, and wakes its publishers seldom."""
 
     dropped = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._channels: ObservedChannels = ObservedChannels(self._incoming)
+
+    def acknowledge_due(self) -> None:
+        """Acknowledge what was held back long enough; called when a message has just come."""
+        self._channels.send_due()
 
     def _handle_dropped_notification(self, notification: Any) -> None:
         self.dropped += 1
@@ -108,10 +117,14 @@ async def _receive(subscriber: CountingSubscriber, keep: Keep) -> None:
     while True:
         try:
             async with subscriber.recv_zero_copy() as message:
+                subscriber.acknowledge_due()
                 keep(message, subscriber.dropped + missed)
         except CacheMiss:
             # Its publisher has gone, and took it along.
             missed += 1
+        # Even where more wait: the loop reads what came meanwhile, and drops the oldest. A
+        # publisher whose messages take long here would wait for this process without.
+        await asyncio.sleep(0)
 
 
 def _keeper(kind: str, ring: RingWriter) -> Keep:
