@@ -25,6 +25,7 @@ from kernel_runtime.observer.scope_source import FLUSH_S
 from .front_end import bundle
 from .scope_columns import ScopeColumns
 from .scope_picture import most_columns, rows_html, rows_text, scope_svg, svg_url
+from .stored_display import Bundle, StoredDisplay
 from .watched_widget import WatchedWidget
 
 DEFAULT_WIDTH: Final = 1000
@@ -86,6 +87,8 @@ class Scope(WatchedWidget):
         self._counts = (0, 0)
         self._shape: StreamShape | None = None
         self._last_seen = {"text/plain": f"Nothing has come on {topic}."}
+        self._has_page = False
+        self._stored = StoredDisplay(self._bundle, lambda: self.received, lambda: self._has_page)
         stream = {"kind": "waiting", "revision": 0, "topic": topic}
         super().__init__(height=height, _stream=stream, **kw)
         try:
@@ -168,7 +171,7 @@ class Scope(WatchedWidget):
         """Hold the last picture: the graph is over, or left."""
         with self._lock:
             newest = self._newest()
-            if self._feed is not None and not self._is_closed and newest is not None:
+            if self._feed is not None and newest is not None:
                 self._last_seen = self._fallback()
                 # For views that are opened from now on, and to be stored with the notebook.
                 self._publish("_picture", svg_url(self._last_seen.get("image/svg+xml", "")))
@@ -176,6 +179,7 @@ class Scope(WatchedWidget):
             feed, self._feed = self._feed, None
         if feed is not None:
             feed.close()
+            self._stored.update()
 
     def go_on(self) -> None:
         """Follow the same topic of the graph that was started in the place of the old one."""
@@ -190,11 +194,14 @@ class Scope(WatchedWidget):
             self._columns = None
 
     def close(self) -> None:
+        self.end_feed()
         super().close()
+        # What is left of it where it was shown is its last picture.
+        self._stored.update()
+        self._stored.close()
         self._wake.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(2.0)
-        self.end_feed()
 
     def __repr__(self) -> str:
         messages, dropped = self._counts
@@ -204,6 +211,15 @@ class Scope(WatchedWidget):
         live = super()._repr_mimebundle_(**kwargs)
         data, metadata = live if isinstance(live, tuple) else (live or {}, {})
         return {**data, **self._fallback()}, metadata
+
+    def _bundle(self) -> Bundle:
+        if self._is_closed:
+            return self._fallback(), {}
+        data, metadata = self._repr_mimebundle_()
+        return data, metadata
+
+    def _ipython_display_(self) -> None:
+        self._stored.show()
 
     # -- for where no front end is live -----------------------------------------------------------
 
@@ -337,6 +353,10 @@ class Scope(WatchedWidget):
     def _seen_anew(self) -> None:
         # What nobody saw is not sent afterwards.
         self._begin_anew()
+
+    def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
+        self._has_page = True
+        super()._on_message(_widget, content, _buffers)
 
     def _take(self, message: dict[str, Any]) -> None:
         kind = message.get("type")
