@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from multiprocessing import get_all_start_methods
 from typing import Any
 
 from ezmsg.core import Component
@@ -129,8 +130,18 @@ def run(
             SOURCE=source, SINK=sink, connections=[(source.OUTPUT, sink.INPUT)]
         )
     """
+    if isinstance(components, type):
+        raise TypeError(
+            f"run() takes components, and {components.__name__} is a class of them: write "
+            f"run({components.__name__}(...))."
+        )
     if isinstance(components, Component):
         components = {"SYSTEM": components}
+    if start_method is not None and start_method not in get_all_start_methods():
+        raise ValueError(
+            f"start_method is {', '.join(map(repr, get_all_start_methods()))} on this platform, "
+            f"not {start_method!r}."
+        )
     if components is not None and units:
         raise TypeError("run() takes components as a mapping or as keywords, not both at once.")
     definition = GraphDefinition.define(

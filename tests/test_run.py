@@ -92,6 +92,11 @@ REFUSED = [
     ("import ipywidgets; BOX = ipywidgets.IntText()", "BOX.value", "'BOX', which Refused."),
     ("SHELL = get_ipython()", "SHELL.run_cell('')", "'SHELL', which Refused.initialize uses"),
     (
+        "LOCK = threading.Lock()\nimport functools\n@functools.cache\ndef kept(): return LOCK",
+        "kept()",
+        "'LOCK', which kept uses",
+    ),
+    (
         "TOOLS = {'a': [1, threading.Event()]}",
         "TOOLS['a']",
         "'TOOLS', which Refused.initialize uses['a'][1]",
@@ -152,6 +157,12 @@ FAILURES = [
         "Two components have the address 'A/SINK'",
     ),
     ("ezn.run(SOURCE=Source)", "TypeError", "write SOURCE=Source(...)"),
+    ("ezn.run(Source)", "TypeError", "Source is a class of them: write run(Source(...))"),
+    (
+        "ezn.run(SINK=Sink(), start_method='thread')",
+        "ValueError",
+        "start_method is 'fork', 'spawn', 'forkserver' on this platform, not 'thread'",
+    ),
     ("one = Sink()\nezn.run(A=one, B=one)", "HostStartError", "A and B are one and the same Sink"),
     ("ezn.run()", "HostStartError", "There is nothing to run"),
     (
@@ -184,6 +195,24 @@ CHILDREN = """
 import psutil
 print([p.cmdline() for p in psutil.Process().children(recursive=True)])
 """
+
+
+def test_helpers_that_keep_what_they_found_come_along(kernel: Kernel) -> None:
+    text = run_and_stop(
+        kernel,
+        "import functools\n"
+        "@functools.lru_cache(maxsize=7)\n"
+        "def fibonacci(n): return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)\n"
+        "class Table:\n"
+        "    @functools.cached_property\n    def values(self): return [fibonacci(30)]\n"
+        "class Cached(ez.Unit):\n"
+        "    async def initialize(self) -> None:\n"
+        "        table = Table()\n"
+        "        kept = table.values is table.values and fibonacci.cache_info().hits > 0\n"
+        "        print('found', table.values, kept, fibonacci.cache_parameters()['maxsize'])\n"
+        "g = ezn.run(CACHED=Cached(), SINK=Sink())\nprint(wait_for_line('CACHED', 'found'))",
+    )
+    assert text == "found [832040] True 7\n"
 
 
 def test_names_in_quoted_annotations_come_along(kernel: Kernel) -> None:

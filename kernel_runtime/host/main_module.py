@@ -18,7 +18,7 @@ import linecache
 import pickle
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import cloudpickle
@@ -67,6 +67,26 @@ def inherited_from() -> set[int]:
     return {id(base) for one in found for base in one.__mro__}
 
 
+class _KnownLater:
+    """Calls a function that is known only when what refers to it has been made."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+def cache_of_later(parameters: dict[str, Any]) -> Any:
+    """A `functools.lru_cache` without its function, which may refer to it; empty."""
+    return functools.lru_cache(**parameters)(_KnownLater())
+
+
+def set_cached(cache: Any, function: Callable[..., Any]) -> None:
+    """Give a cache its function."""
+    cache.__wrapped__.function = function
+    functools.update_wrapper(cache, function)
+
+
 def itself(value: object) -> object:
     """The value; called where, in a pickle, one thing stands in the place of another."""
     return value
@@ -85,6 +105,18 @@ class DefinitionsPickler(cloudpickle.Pickler):
             return dataclass_sentinel, (sentinel,)
         if obj is _NAMESPACE:
             return main_namespace, ()
+        if isinstance(obj, functools._lru_cache_wrapper) and obj.__module__ == "__main__":
+            return (
+                cache_of_later,
+                (obj.cache_parameters(),),
+                obj.__wrapped__,
+                None,
+                None,
+                set_cached,
+            )
+        if isinstance(obj, functools.cached_property):
+            # Before Python 3.12 it has a lock, which it makes itself.
+            return functools.cached_property, (obj.func,), {"attrname": obj.attrname}
         if id(obj) not in self._kept and in_force(obj) is not obj:
             return itself, (in_force(obj),)
         return super().reducer_override(obj)

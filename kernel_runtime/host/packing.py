@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import functools
 import inspect
 import io
 import pickle
@@ -83,7 +84,10 @@ class _Recorder(DefinitionsPickler):
 
 def _newest(name: str, found: Mapping[int, Any]) -> Any:
     current = main_namespace().get(name)
-    return current if id(current) in found else list(found.values())[-1]
+    # A decorator may have put something else than a function in the place of what it was given.
+    if id(current) in found or id(getattr(current, "__wrapped__", None)) in found:
+        return current
+    return list(found.values())[-1]
 
 
 def _names_in_annotations(value: Any) -> Iterator[str]:
@@ -175,6 +179,10 @@ def _parts(value: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield from _parts_of_function(value)
     elif isinstance(value, staticmethod | classmethod):
         yield from _parts_of_function(value.__func__)
+    elif isinstance(value, functools._lru_cache_wrapper):
+        yield from _parts_of_function(value.__wrapped__)
+    elif isinstance(value, functools.cached_property):
+        yield from _parts_of_function(value.func)
     elif isinstance(value, property):
         for function in (value.fget, value.fset, value.fdel):
             if inspect.isfunction(function):
