@@ -75,7 +75,7 @@ WAIT_FOR_LINE = """
 import time
 
 def wait_for_line(unit: str, text: str) -> str:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         lines = [line for line in g.logs(unit)["text"] if text in line]
         if lines:

@@ -123,15 +123,15 @@ def use_and_restart(graph: ezn.LiveGraph, client: Any) -> None:
     connected = set(zip(edges.from_topic, edges.to_topic, strict=True))
     assert connected == {("SOURCE/OUTPUT", "GAIN/INPUT"), ("GAIN/OUTPUT", "SINK/INPUT")}
     with graph.tap("GAIN/OUTPUT") as tap:
-        first, second = tap.collect(2, timeout=20.0)
+        first, second = tap.collect(2, timeout=60.0)
         assert second - first == 2.0
         graph.settings["GAIN"]["gain"] = 3.0
-        first, second = tap.collect(2, timeout=20.0)
+        first, second = tap.collect(2, timeout=60.0)
         assert second - first == 3.0
     wait_for(lambda: not graph.logs("GAIN").empty, "its log")
     assert "gain is 2.0" in graph.logs("GAIN").text.tolist()
     # A worker has time for others meanwhile.
-    assert client.submit(sum, [1, 2], workers=[workers["SINK"]]).result(timeout=10) == 3
+    assert client.submit(sum, [1, 2], workers=[workers["SINK"]]).result(timeout=60) == 3
     remembered = [psutil.Process(pid) for pid in units.pid]
     graph.restart()
     assert graph.settings["GAIN"]["gain"] == 3.0
@@ -143,12 +143,12 @@ def lose_a_worker(graph: ezn.LiveGraph, lost: subprocess.Popen[bytes]) -> None:
     worker = host_of(graph).workers["GAIN"]
     unit = psutil.Process(graph.units().pid["GAIN"])
     lost.kill()
-    wait_for(lambda: any("GAIN" in one for one in graph.warnings), "the loss to be told", 20.0)
+    wait_for(lambda: any("GAIN" in one for one in graph.warnings), "the loss to be told", 60.0)
     (warning,) = [one for one in graph.warnings if "GAIN" in one]
     assert f"its worker {worker} was lost" in warning
     wait_for(lambda: not unit.is_running(), "the unit to end with its worker")
     with graph.tap("SOURCE/OUTPUT") as tap:
-        assert len(tap.collect(5, timeout=20.0)) == 5
+        assert len(tap.collect(5, timeout=60.0)) == 5
 
 
 def test_what_is_no_cluster_is_refused() -> None:

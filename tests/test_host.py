@@ -177,14 +177,19 @@ def test_start_has_a_deadline_and_says_what_it_waited_for() -> None:
     }
 
     def start(factory: str) -> str:
-        # Long enough to come that far on a busy machine.
-        with pytest.raises(HostStartError) as raised:
-            GraphHost.start(GraphSpec(factory=factory), timeout_s=8.0)
-        return str(raised.value)
+        told = ""
+        # On a busy machine it may take longer to come that far.
+        for timeout_s in (3.0, 10.0, 40.0):
+            with pytest.raises(HostStartError) as raised:
+                GraphHost.start(GraphSpec(factory=factory), timeout_s=timeout_s)
+            told = str(raised.value)
+            assert f"not up after {timeout_s:g} s" in told
+            if expected[factory] in told:
+                break
+        return told
 
     with ThreadPoolExecutor() as pool:
         for words, told in zip(expected.values(), pool.map(start, expected), strict=True):
-            assert "not up after 8 s" in told
             assert words in told
 
 

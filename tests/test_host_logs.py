@@ -18,6 +18,7 @@ from test_host_deaths import kernel_with
 from kernel_runtime.host import GraphHost, GraphSpec
 
 RATE_HZ = 200.0
+RATE_DEADLINE_S = 60.0
 
 
 def texts(host: GraphHost, unit: str | None, level: str) -> list[str]:
@@ -73,19 +74,29 @@ def test_output_does_not_reach_the_kernels_own(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr() == ("", "")
 
 
-async def sink_rate_hz(address: tuple[str, int], window_s: float) -> float:
-    """Messages a second that reach SINK, from the totals of two snapshots and our clock."""
-    context = GraphContext(address)
-    async with context:
+async def sink_keeps_its_rate(address: tuple[str, int], window_s: float) -> None:
+    """Watch until the messages that reach SINK are as many as they should be over a window.
+
+    A pipeline that is held back stands still in every window; one on a busy machine is late now
+    and then. From the totals of two snapshots, and our clock.
+    """
+    seen = []
+    deadline = time.monotonic() + RATE_DEADLINE_S
+    async with GraphContext(address) as context:
         count, when = await sink_total(context)
-        await asyncio.sleep(window_s)
-        later_count, later = await sink_total(context)
-    return (later_count - count) / (later - when)
+        while time.monotonic() < deadline:
+            await asyncio.sleep(window_s)
+            before, began = count, when
+            count, when = await sink_total(context)
+            seen.append((count - before) / (when - began))
+            if 0.7 * RATE_HZ < seen[-1] < 1.3 * RATE_HZ:
+                return
+    raise AssertionError(f"SINK got {seen} messages/s, not {RATE_HZ}.")
 
 
 async def sink_total(context: GraphContext) -> tuple[int, float]:
     """How many messages SINK has received, and when that was asked."""
-    snapshot = await context.process_profiling_snapshot("SINK", timeout=5.0)
+    snapshot = await context.process_profiling_snapshot("SINK", timeout=20.0)
     received = sum(
         subscriber.messages_received_total
         for subscriber in snapshot.subscribers.values()
@@ -98,21 +109,22 @@ async def test_flood_neither_blocks_the_pipeline_nor_grows_memory() -> None:
     host = GraphHost.start(GraphSpec(factory="host_graphs:flooding"))
     name, _, port = host.address.rpartition(":")
     try:
-        rate_hz = await sink_rate_hz((name, int(port)), 2.0)
+        await sink_keeps_its_rate((name, int(port)), 2.0)
         host_memory = psutil.Process(host.pid).memory_info().rss
         own_memory = psutil.Process().memory_info().rss
-        rate_later_hz = await sink_rate_hz((name, int(port)), 3.0)
+        await sink_keeps_its_rate((name, int(port)), 3.0)
         grown_mib = (psutil.Process(host.pid).memory_info().rss - host_memory) / 2**20
         own_grown_mib = (psutil.Process().memory_info().rss - own_memory) / 2**20
-        # A pipeline that is held back stands still; one on a busy machine is a little late.
-        assert 0.7 * RATE_HZ < rate_hz < 1.3 * RATE_HZ
-        assert 0.7 * RATE_HZ < rate_later_hz < 1.3 * RATE_HZ
         assert grown_mib < 16
         assert own_grown_mib < 16
         assert len(host.logs()) <= 10_000
+
+        def newest() -> int:
+            lines = [one.text for one in host.logs() if one.text.startswith("flood line")]
+            return max(int(line.split()[2]) for line in lines)
+
+        wait_for(lambda: newest() > 100_000, "a hundred thousand lines")
         assert host.logs_dropped > 10_000
-        newest = max(int(r.text.split()[2]) for r in host.logs() if r.text.startswith("flood line"))
-        assert newest > 100_000
     finally:
         host.stop()
 
@@ -120,8 +132,7 @@ async def test_flood_neither_blocks_the_pipeline_nor_grows_memory() -> None:
 async def test_stopped_kernel_does_not_slow_a_talking_pipeline() -> None:
     with kernel_with("host_graphs:flooding") as kernel:
         os.kill(kernel.process.pid, signal.SIGSTOP)
-        rate_hz = await sink_rate_hz(kernel.address, 5.0)
-        assert 0.7 * RATE_HZ < rate_hz < 1.3 * RATE_HZ
+        await sink_keeps_its_rate(kernel.address, 5.0)
         os.kill(kernel.process.pid, signal.SIGCONT)
         assert psutil.Process(kernel.host_pid).memory_info().rss < 400 * 2**20
 

@@ -13,7 +13,7 @@ import pytest
 from kernel_runtime.observer.leaving import leave_after_a_message
 
 NOTICE = bytes(64)
-LONG_S = 10.0
+LONG_S = 30.0
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from kernel_runtime.host import GraphHost, GraphSpec
 
 TOPIC = "SOURCE/OUTPUT"
 ROUNDS = 50
-SOME_S = 10.0
+SOME_S = 30.0
 
 
 @pytest.fixture

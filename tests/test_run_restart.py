@@ -13,7 +13,7 @@ from kernels import CellError, Kernel
 from leak_guard import segments_of, shared_memory_segments
 from real_graphs import answers, wait_for
 
-GONE_S = 15.0
+GONE_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_a_unit_that_dies_is_shown_with_its_last_lines(graph: Kernel) -> None:
         "    @ez.task\n    async def die(self):\n"
         "        print('out of electrodes')\n        import os; os._exit(3)\n"
         "g.restart(SINK=Dying())\n"
-        "deadline = time.monotonic() + 5\n"
+        "deadline = time.monotonic() + 30\n"
         "while not g.warnings and time.monotonic() < deadline: time.sleep(0.02)\n"
         "print(g.warnings, list(g.logs('SINK')['text']))"
     ).text
@@ -112,12 +112,12 @@ def test_a_unit_that_dies_is_shown_with_its_last_lines(graph: Kernel) -> None:
 
 def test_interrupting_a_cell_leaves_the_graph_running(graph: Kernel) -> None:
     message_id = graph.client.execute("print('busy'); time.sleep(30)", stop_on_error=False)
-    while graph.client.get_iopub_msg(timeout=20)["msg_type"] != "stream":
+    while graph.client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
         pass
     graph.manager.interrupt_kernel()
-    reply = graph.client.get_shell_msg(timeout=20)
+    reply = graph.client.get_shell_msg(timeout=60)
     while reply["parent_header"].get("msg_id") != message_id:
-        reply = graph.client.get_shell_msg(timeout=20)
+        reply = graph.client.get_shell_msg(timeout=60)
     assert reply["content"]["ename"] == "KeyboardInterrupt"
     assert shown(graph, "[g.status, len(g.processes()), g.warnings]") == ["connected", 2, []]
 

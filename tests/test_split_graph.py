@@ -81,7 +81,7 @@ def test_units_started_by_hand_on_another_host_are_in_the_graph(
             ends = set(zip(edges.from_topic, edges.to_topic, strict=True))
             assert {("SOURCE/OUTPUT", "DOUBLER/INPUT"), ("DOUBLER/OUTPUT", "SINK/INPUT")} <= ends
             with graph.tap("DOUBLER/OUTPUT") as tap:
-                first, second = tap.collect(2, timeout=20.0)
+                first, second = tap.collect(2, timeout=60.0)
                 assert first % 2 == 0 and second - first == 2
             profile = graph.profile(1.0).set_index("topic")
             assert profile.rate_hz["SINK/INPUT"] > 10.0
