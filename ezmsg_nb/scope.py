@@ -179,7 +179,7 @@ class Scope(WatchedWidget):
             feed, self._feed = self._feed, None
         if feed is not None:
             feed.close()
-            self._stored.update()
+            self._stored.settle()
 
     def go_on(self) -> None:
         """Follow the same topic of the graph that was started in the place of the old one."""

@@ -1,8 +1,9 @@
 """Outputs that are stored with a notebook as they were seen last, not as they were seen first.
 
 Where no browser runs (nbclient, nbconvert, GitHub) an output is what the kernel sent of it. It
-is sent again when what it shows is over; and where no page ever showed it, after each cell too,
-since a notebook that is executed may end without ending its graph.
+is sent again when what it shows is over, and after each cell, since a notebook that is executed
+may end without ending its graph. A page that shows the object live is left alone: it would make
+its view anew, and it stores what it shows by itself.
 """
 
 from __future__ import annotations
@@ -58,6 +59,11 @@ class StoredDisplay:
             self._shell = shell
             shell.events.register("post_run_cell", self._after_cell)
 
+    def settle(self) -> None:
+        """Bring the outputs to the state of now, unless a page shows it live."""
+        if not self._is_live():
+            self.update()
+
     def update(self) -> None:
         """Bring the outputs to the state of now, where there are some."""
         if self._shell is not None:
@@ -75,5 +81,5 @@ class StoredDisplay:
     def _after_cell(self, *_result: object) -> None:
         # The first time is of the cell that shows it: a page has had no time to say so.
         self._cells += 1
-        if self._cells > 1 and not self._is_live() and self._state() != self._stored:
-            self.update()
+        if self._cells > 1 and self._state() != self._stored:
+            self.settle()
