@@ -14,7 +14,7 @@ import enum
 import fractions
 import sys
 import uuid
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,7 @@ from ezmsg.core.graphserver import GraphServer
 T = TypeVar("T")
 Hz = NewType("Hz", float)
 Band = tuple[float, float]
+Bands = dict[str, Band]
 Number = int | float
 Shape = Literal["hann", "box"]
 ShapeOrNone = Optional[Shape]  # noqa: UP045
@@ -103,6 +104,7 @@ class Tree:
     leaf: Leaf = field(default_factory=Leaf)
     maybe: Leaf | None = None
     leaves: list[Leaf] = field(default_factory=list)
+    by_name: dict[str, Leaf] = field(default_factory=dict)
 
 
 @dataclass
@@ -118,6 +120,7 @@ class Names(ez.Settings):
     lit_enum: Literal[Mode.FAST, Mode.SLOW] = Mode.FAST
     newtype: Hz = 3.0
     alias: Band = (1.0, 2.0)
+    bands: Bands = field(default_factory=dict)
     number: Number = 1
     maybe_number: Number | None = None
     numbers: list[Number] = field(default_factory=lambda: [1])
@@ -150,6 +153,8 @@ class Standard(ez.Settings):
     movie: Movie = field(default_factory=lambda: {"name": "a", "year": 1})
     point: Point = Point(1.0, 2)
     points: list[Point] = field(default_factory=list)
+    by_point: dict[str, Point] = field(default_factory=dict)
+    maybe_points: list[Point] | None = None
     when: datetime.datetime = datetime.datetime(2020, 1, 2, 3, 4, 5)
     span: datetime.timedelta | None = None
     exact: decimal.Decimal = decimal.Decimal("1.10")
@@ -182,6 +187,7 @@ class Containers(ez.Settings):
     frozen: frozenset[str] = frozenset()
     bare: tuple = (1, "a")
     anything: Any = 3
+    held: Any = None
 
 
 class Unreadable(ez.Settings):
@@ -190,6 +196,7 @@ class Unreadable(ez.Settings):
     number: float = 1.0
     zeros: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     counts: Counter[str] = field(default_factory=Counter)
+    chain: ChainMap[str, float] = field(default_factory=ChainMap)
 
 
 class Nested(ez.Settings):
@@ -197,6 +204,8 @@ class Nested(ez.Settings):
     maybe: Tree | None = None
     leaves: list[Leaf | None] = field(default_factory=list)
     by_name: dict[str, Leaf] = field(default_factory=dict)
+    leaf_box: Box[Leaf] = field(default_factory=lambda: Box(Leaf()))
+    bare_box: Box = field(default_factory=lambda: Box(Leaf()))
     box: Box[int] = field(default_factory=lambda: Box(3))
     maybe_box: Box[float] | None = None
     leaf_or_float: Leaf | float = 1.0
@@ -230,6 +239,8 @@ def unit_of(settings_type: type, folder: Path) -> ez.Unit:
             fresh.write_text("\n".join(lines) + "\n")
             fresh.replace(folder / settings_type.__name__)
 
+    if settings_type.__name__ == "Containers":
+        return Odd(settings_type(held=(1, 2)))
     return Odd(settings_type())
 
 
