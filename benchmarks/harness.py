@@ -1,9 +1,10 @@
-"""What the benchmarks share: interleaved rounds, medians, one JSON line at the end."""
+"""What the benchmarks share: interleaved rounds, medians, free ports, one JSON line at the end."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import socket
 import statistics
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -35,6 +36,14 @@ async def interleaved(
 def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """Median of the ratios round by round."""
     return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens at now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def report(figures: Mapping[str, object]) -> None:

@@ -43,10 +43,10 @@ from playwright.sync_api import Browser
 from kernel_runtime.host import GraphHost, GraphSpec
 
 from .cpu import machine_cpu_s, tree_cpu_s
-from .harness import arguments, median_ratio, report
+from .harness import arguments, free_port, median_ratio, report
 from .observed_graph import LATENCY_FILE_ENV, RATE_ENV, RATE_HZ
 from .observer_page import JupyterLab, OurPage, chromium
-from .peer_dashboard import PYTHON_ENV, dashboard_python, dashboard_server, free_port
+from .peer_dashboard import PYTHON_ENV, dashboard_python, dashboard_server
 
 SETTLE_S = 1.0
 DASHBOARD_EVERY = 5

@@ -60,13 +60,6 @@ def site_packages(python: Path) -> str:
     ).stdout.strip()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @contextlib.contextmanager
 def dashboard_server(python: Path, address: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """The server of ezmsg-dashboard, attached to a graph; it answers when this is entered."""

@@ -15,7 +15,6 @@ import logging
 import os
 import pickle
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -32,15 +31,10 @@ from ezmsg.core.subclient import Subscriber
 from kernel_runtime.host.server_choice import create_graph_server
 from kernel_runtime.host.serving import serve_until_told
 
+from .harness import free_port
+
 _PUSH_SAMPLES = 2000
 _PUSH_S = 0.02
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

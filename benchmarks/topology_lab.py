@@ -18,9 +18,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
-from .harness import arguments, report
+from .harness import arguments, free_port, report
 from .observer_page import JupyterLab, NotebookPage, chromium, wait_for_page
-from .peer_dashboard import dashboard_python, dashboard_server, free_port
+from .peer_dashboard import dashboard_python, dashboard_server
 
 ROOT = Path(__file__).resolve().parents[1]
 UNITS = 1000

@@ -2,8 +2,7 @@
 
 import { css as cssColor } from "../shared/color";
 import { make } from "../shared/make";
-import { applyTheme, readTheme, type Theme, watchTheme } from "../shared/theme";
-import { watchVisibility } from "../topology/visibility";
+import { Panel } from "../shared/panel";
 import { RatePlot } from "./plot";
 import {
   bytesText,
@@ -19,9 +18,6 @@ import {
 import { drawSpark, SPARK_POINTS } from "./spark";
 import type { ProfileStore } from "./store";
 import styles from "./style.css";
-
-const HEARTBEAT_MS = 4000;
-const SILENT_MS = 9000;
 
 const COLUMNS: [ColumnName, string, string][] = [
   ["unit", "unit", "The unit that the endpoint belongs to"],
@@ -42,7 +38,6 @@ interface Line {
 }
 
 export class ProfileTable {
-  readonly #root = make("div", { class: "ezn-profile" });
   readonly #filter = make("input", {
     type: "search",
     placeholder: "filter: unit, topic, role",
@@ -50,25 +45,19 @@ export class ProfileTable {
   });
   readonly #body = make("tbody");
   readonly #headers = new Map<ColumnName, HTMLTableCellElement>();
-  readonly #scroller = make("div", { class: "ezn-rows" });
+  readonly #scroller = make("div", { class: "ezn-live ezn-rows" });
   readonly #status = make("span", { role: "status" });
   readonly #cost = make("span", { class: "ezn-cost" });
   readonly #plot = new RatePlot();
   readonly #lines = new Map<string, Line>();
-  readonly #id = Math.random().toString(36).slice(2);
-  readonly #stops: (() => void)[] = [];
   readonly #store: ProfileStore;
-  #theme: Theme;
+  readonly #panel: Panel;
   #sorting: Sorting = { column: "topic", descending: false };
   #selected: string | null = null;
-  #visible = false;
 
   constructor(store: ProfileStore, host: HTMLElement) {
     this.#store = store;
-    this.#build();
-    host.append(this.#root);
-    this.#theme = readTheme(this.#root);
-    applyTheme(this.#root, this.#theme);
+    this.#panel = new Panel("profile", styles, store, host, this.#build());
     this.#observe();
     this.#showHeight();
     this.#showStatus();
@@ -76,15 +65,11 @@ export class ProfileTable {
   }
 
   destroy(): void {
-    for (const stop of this.#stops) stop();
-    if (this.#visible) this.#store.tellView(this.#id, false);
     this.#plot.destroy();
-    this.#root.remove();
+    this.#panel.destroy();
   }
 
-  #build(): void {
-    this.#root.dataset.ezmsgNb = "profile";
-    this.#root.dataset.lmSuppressShortcuts = "true";
+  #build(): Node[] {
     const head = make("tr");
     for (const [column, title, hint] of COLUMNS) {
       const button = make("button", { type: "button", title: hint }, title);
@@ -95,36 +80,22 @@ export class ProfileTable {
     }
     this.#scroller.append(make("table", {}, make("thead", {}, head), this.#body));
     this.#filter.addEventListener("input", () => this.#showRows());
-    this.#root.append(
-      make("style", {}, styles),
+    return [
       make("div", { class: "ezn-bar" }, this.#filter, this.#status, this.#cost),
       this.#scroller,
       this.#plot.element,
-    );
+    ];
   }
 
   #observe(): void {
-    const sizes = new ResizeObserver(() => this.#plot.resize(this.#root.clientWidth));
-    sizes.observe(this.#root);
-    const beat = setInterval(() => {
-      if (this.#visible) this.#store.tellView(this.#id, true);
-    }, HEARTBEAT_MS);
-    const watch = setInterval(() => this.#showStatus(), 1000);
+    const { root } = this.#panel;
+    const sizes = new ResizeObserver(() => this.#plot.resize(root.clientWidth));
+    sizes.observe(root);
     const scrolled = (): void => this.#drawSparks();
     this.#scroller.addEventListener("scroll", scrolled, { passive: true });
-    this.#stops.push(
+    this.#panel.watch({ themed: () => this.#showNumbers(), second: () => this.#showStatus() });
+    this.#panel.onDestroy(
       () => sizes.disconnect(),
-      () => clearInterval(beat),
-      () => clearInterval(watch),
-      watchVisibility(this.#root, (visible) => {
-        this.#visible = visible;
-        this.#store.tellView(this.#id, visible);
-      }),
-      watchTheme(() => {
-        this.#theme = readTheme(this.#root);
-        applyTheme(this.#root, this.#theme);
-        this.#showNumbers();
-      }),
       this.#store.onChange((change) => {
         if (change === "rows") this.#showRows();
         else if (change === "numbers") this.#showNumbers();
@@ -145,19 +116,18 @@ export class ProfileTable {
     this.#selected = this.#selected === id ? null : id;
     if (this.#selected === null) this.#plot.hide();
     this.#showNumbers();
+    // The plot takes its room first.
+    requestAnimationFrame(() => {
+      this.#lines.get(id)?.element.scrollIntoView({ block: "nearest" });
+    });
   }
 
   #showHeight(): void {
-    this.#root.style.height = `${this.#store.height}px`;
+    this.#panel.root.style.height = `${this.#store.height}px`;
   }
 
   #showStatus(): void {
-    const { mismatch, status, heardAt } = this.#store;
-    const silent = this.#visible && performance.now() - heardAt > SILENT_MS;
-    let text = status.state === "connected" ? "" : `${status.state}: ${status.text}`;
-    if (silent && text === "") text = "The kernel does not answer; these numbers are old.";
-    this.#status.textContent = mismatch ?? text;
-    this.#root.dataset.state = mismatch ? "mismatch" : silent ? "stale" : status.state;
+    this.#status.textContent = this.#panel.showState();
     this.#cost.textContent = this.#store.cost;
   }
 
@@ -180,7 +150,7 @@ export class ProfileTable {
       const there = this.#body.children[place];
       if (there !== line.element) this.#body.insertBefore(line.element, there ?? null);
     });
-    this.#root.dataset.rows = String(rows.length);
+    this.#panel.root.dataset.rows = String(rows.length);
     this.#showNumbers();
   }
 
@@ -236,13 +206,15 @@ export class ProfileTable {
       setText(line.cells.get("rss"), bytesText(numbers.rss));
       line.element.setAttribute("aria-selected", String(data.id === this.#selected));
     }
+    const leaks = this.#store.rows.some(({ numbers }) => !Number.isNaN(numbers.dropped));
+    this.#panel.root.dataset.leaks = String(leaks);
     this.#drawSparks();
     this.#drawPlot();
   }
 
   #drawSparks(): void {
     const { top, bottom } = this.#scroller.getBoundingClientRect();
-    const color = cssColor(this.#theme.accent);
+    const color = cssColor(this.#panel.theme.accent);
     for (const [id, line] of this.#lines) {
       const place = line.element.getBoundingClientRect();
       if (place.bottom < top || place.top > bottom) continue;
@@ -259,8 +231,8 @@ export class ProfileTable {
     }
     const rates = history.newest(Number.POSITIVE_INFINITY);
     const times = this.#store.times.newest(rates.length);
-    const width = this.#root.clientWidth;
-    this.#plot.show(row.data.id, times, rates.slice(-times.length), this.#theme, width);
+    const width = this.#panel.root.clientWidth;
+    this.#plot.show(row.data.id, times, rates.slice(-times.length), this.#panel.theme, width);
   }
 }
 

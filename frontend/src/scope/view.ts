@@ -1,15 +1,12 @@
 /** One view of a scope: its controls, and the traces or the last message. */
 import { make } from "../shared/make";
-import { applyTheme, readTheme, type Theme, watchTheme } from "../shared/theme";
-import { watchVisibility } from "../topology/visibility";
+import { Panel } from "../shared/panel";
 import { placesOf } from "./channels";
 import { differs, fitted, type Scale, valueText } from "./scale";
 import type { ScopeStore } from "./store";
 import styles from "./style.css";
 import { type Lanes, Traces } from "./traces";
 
-const HEARTBEAT_MS = 4000;
-const SILENT_MS = 9000;
 const WINDOWS_S = [0.2, 0.5, 1, 2, 4, 10, 20, 60];
 /** How often a picture of the traces is kept, to be stored with the notebook. */
 const KEEP_MS = 5000;
@@ -17,7 +14,6 @@ const KEEP_MS = 5000;
 const FIRST_FITS = [0.02, 0.1, 0.4];
 
 export class ScopeView {
-  readonly #root = make("div", { class: "ezn-scope" });
   readonly #title = make("strong");
   readonly #facts = make("span", { class: "ezn-facts" });
   readonly #pause = make("button", { type: "button" }, "Pause");
@@ -34,20 +30,17 @@ export class ScopeView {
   readonly #status = make("span", { role: "status" });
   readonly #counts = make("span", { class: "ezn-facts ezn-counts" });
   readonly #controls = make("span", { class: "ezn-controls" });
-  readonly #stage = make("div", { class: "ezn-stage" });
+  readonly #stage = make("div", { class: "ezn-live ezn-stage" });
   readonly #table = make("tbody");
-  readonly #inspector = make("div", { class: "ezn-inspector" });
+  readonly #inspector = make("div", { class: "ezn-live ezn-inspector" });
   readonly #traces = new Traces();
   /** What was seen last, where there are no columns: in a notebook that was stored. */
   readonly #last = make("img", { class: "ezn-last" });
-  readonly #id = Math.random().toString(36).slice(2);
-  readonly #stops: (() => void)[] = [];
   readonly #store: ScopeStore;
-  #theme: Theme;
+  readonly #panel: Panel;
   #scale: Scale | null = null;
   #fits = 0;
   #rounds = 0;
-  #visible = false;
   #frame = 0;
   /** Number of the column that is to be drawn next. */
   #drawnTo = 0;
@@ -56,10 +49,7 @@ export class ScopeView {
 
   constructor(store: ScopeStore, host: HTMLElement) {
     this.#store = store;
-    this.#build();
-    host.append(this.#root);
-    this.#theme = readTheme(this.#root);
-    applyTheme(this.#root, this.#theme);
+    this.#panel = new Panel("scope", styles, store, host, this.#build());
     this.#auto.checked = true;
     this.#observe();
     this.#showHeight();
@@ -69,15 +59,11 @@ export class ScopeView {
   }
 
   destroy(): void {
-    for (const stop of this.#stops) stop();
     cancelAnimationFrame(this.#frame);
-    if (this.#visible) this.#store.tellView(this.#id, false);
-    this.#root.remove();
+    this.#panel.destroy();
   }
 
-  #build(): void {
-    this.#root.dataset.ezmsgNb = "scope";
-    this.#root.dataset.lmSuppressShortcuts = "true";
+  #build(): Node[] {
     for (const seconds of WINDOWS_S) {
       this.#window.append(make("option", { value: String(seconds) }, `${seconds} s`));
     }
@@ -104,37 +90,27 @@ export class ScopeView {
     for (const title of ["part", "type", "value"]) head.append(make("th", { scope: "col" }, title));
     this.#inspector.append(make("table", {}, make("thead", {}, head), this.#table));
     this.#stage.append(this.#traces.element, this.#last);
-    this.#root.append(
-      make("style", {}, styles),
+    return [
       make("div", { class: "ezn-bar" }, this.#title, this.#facts, this.#pause, this.#controls),
       this.#stage,
       this.#inspector,
       make("div", { class: "ezn-foot" }, this.#status, this.#counts),
-    );
+    ];
   }
 
   #observe(): void {
     const sizes = new ResizeObserver(() => this.#resize());
     sizes.observe(this.#stage);
-    const beat = setInterval(() => {
-      if (this.#visible) this.#store.tellView(this.#id, true);
-    }, HEARTBEAT_MS);
-    const watch = setInterval(() => this.#showStatus(), 1000);
-    this.#stops.push(
-      () => sizes.disconnect(),
-      () => clearInterval(beat),
-      () => clearInterval(watch),
-      watchVisibility(this.#root, (visible) => {
-        this.#visible = visible;
+    this.#panel.watch({
+      themed: () => this.#redraw(),
+      seen: () => {
         this.#store.setWidth(this.#traces.columns);
-        this.#store.tellView(this.#id, visible);
         this.#redraw();
-      }),
-      watchTheme(() => {
-        this.#theme = readTheme(this.#root);
-        applyTheme(this.#root, this.#theme);
-        this.#redraw();
-      }),
+      },
+      second: () => this.#showStatus(),
+    });
+    this.#panel.onDestroy(
+      () => sizes.disconnect(),
       this.#store.onChange((change) => {
         if (change === "stream") this.#showStream();
         else if (change === "columns") this.#takeColumns();
@@ -156,12 +132,12 @@ export class ScopeView {
   }
 
   #showHeight(): void {
-    this.#root.style.height = `${this.#store.height}px`;
+    this.#panel.root.style.height = `${this.#store.height}px`;
   }
 
   #showStream(): void {
     const { stream } = this.#store;
-    this.#root.dataset.kind = stream.kind;
+    this.#panel.root.dataset.kind = stream.kind;
     this.#title.textContent = stream.topic;
     this.#stage.hidden = stream.kind === "message";
     this.#inspector.hidden = stream.kind !== "message";
@@ -190,7 +166,7 @@ export class ScopeView {
     this.#keptAt = now;
     this.#traces.picture((url) => {
       this.#store.keepPicture(url);
-      this.#root.dataset.kept = String(Number(this.#root.dataset.kept ?? 0) + 1);
+      this.#panel.root.dataset.kept = String(Number(this.#panel.root.dataset.kept ?? 0) + 1);
     });
   }
 
@@ -226,18 +202,14 @@ export class ScopeView {
   }
 
   #showStatus(): void {
-    const { mismatch, status, heardAt, paused, dropped, received, stream } = this.#store;
-    const silent = this.#visible && performance.now() - heardAt > SILENT_MS;
-    let text = status.state === "connected" ? "" : `${status.state}: ${status.text}`;
-    if (text === "" && this.#channels.title !== "") text = this.#channels.title;
-    if (text === "" && silent) text = "The kernel does not answer; this picture is old.";
-    else if (text === "" && paused) text = "Paused.";
+    const { paused, dropped, received, stream } = this.#store;
+    let text = this.#panel.showState() || this.#channels.title;
+    if (text === "" && paused) text = "Paused.";
     else if (text === "" && stream.kind === "waiting") text = "Waiting for the first message…";
-    this.#status.textContent = mismatch ?? text;
-    this.#root.dataset.state = mismatch ? "mismatch" : silent ? "stale" : status.state;
-    this.#root.dataset.paused = String(paused);
-    this.#root.dataset.received = String(received);
-    this.#root.dataset.dropped = String(dropped);
+    this.#status.textContent = text;
+    this.#panel.root.dataset.paused = String(paused);
+    this.#panel.root.dataset.received = String(received);
+    this.#panel.root.dataset.dropped = String(dropped);
     this.#pause.textContent = paused ? "Resume" : "Pause";
     this.#pause.setAttribute("aria-pressed", String(paused));
     this.#counts.textContent = received > 0 ? `${received.toLocaleString("en")} messages` : "";
@@ -298,7 +270,7 @@ export class ScopeView {
   }
 
   #schedule(): void {
-    if (this.#frame !== 0 || !this.#visible) return;
+    if (this.#frame !== 0 || !this.#panel.visible) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
       this.#paint();
@@ -322,11 +294,11 @@ export class ScopeView {
     const next = sweep.next ?? 0;
     const count = next - this.#drawnTo;
     if (this.#dirty || count < 0 || count >= sweep.columns)
-      this.#traces.drawAll(lanes, this.#theme);
-    else this.#traces.drawNewest(lanes, this.#theme, count);
+      this.#traces.drawAll(lanes, this.#panel.theme);
+    else this.#traces.drawNewest(lanes, this.#panel.theme, count);
     this.#dirty = false;
     this.#drawnTo = next;
-    this.#root.dataset.drawn = String(next);
+    this.#panel.root.dataset.drawn = String(next);
     this.#keep();
   }
 }

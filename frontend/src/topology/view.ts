@@ -1,6 +1,7 @@
 /** One view of a topology widget: its page elements, and what the kernel and the user do to it. */
 import { make } from "../shared/make";
 import { applyTheme, readTheme, watchTheme } from "../shared/theme";
+import { watchVisibility } from "../shared/visibility";
 import { StatusLine, Tools } from "./chrome";
 import { CopyMenu } from "./copying";
 import { listen } from "./gestures";
@@ -14,7 +15,6 @@ import { Spotlight } from "./spotlight";
 import { Stage } from "./stage";
 import type { Change, TopologyModel, TopologyStore } from "./store";
 import { Twin } from "./twin";
-import { watchVisibility } from "./visibility";
 import { describeStatus } from "./words";
 
 /** What was found is shown at least this large. */
