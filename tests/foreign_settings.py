@@ -121,6 +121,7 @@ class Settings:
     lost: "Gone | None" = None  # noqa: F821
     lost_list: "list[Gone]" = field(default_factory=list)  # noqa: F821
     how: Callable[[float], float] | Mode = Mode.FAST
+    unset: dict[str, Any] = None
     tags: set[Any] = field(default_factory=set)
     local: LOCAL = None
     by_level: dict[Level, float] = field(default_factory=dict)

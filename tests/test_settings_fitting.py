@@ -113,6 +113,8 @@ MADE: list[tuple[str, object, HeldKind | None, str]] = [
     ("lost", "slow", ("foreign.Mode", None), SLOW),
     ("lost_list", ["slow"], ("builtins.list", {0: ("foreign.Mode", None)}), f"[{SLOW}]"),
     ("how", "slow", NOTHING, SLOW),
+    ("unset", None, NOTHING, "None"),
+    ("unset", {"a": [1]}, NOTHING, "{'a': [1]}"),
     ("tags", ["a"], NOTHING, "{'a'}"),
     ("local", 1, NOTHING, "<Local.ONE: 1>"),
     ("by_level", {"2": 1, "LOW": 2}, NOTHING, "{<Level.HIGH: 2>: 1.0, <Level.LOW: 0>: 2.0}"),
@@ -138,6 +140,7 @@ REFUSED: list[tuple[str, object, HeldKind | None, str]] = [
     ("lost", "x", NOTHING, "its type can't be resolved where its class is"),
     ("lost", "x", ("builtins.int", None), "its type can't be resolved where its class is"),
     ("lost_list", [{"a": 1}], NOTHING, "its type can't be resolved where its class is"),
+    ("mode", None, NOTHING, "takes one of 'fast', 'slow', not None"),
     ("tags", [[1]], NOTHING, "can't be made a set"),
     ("by_level", {"9": 1}, NOTHING, "(key '9')"),
 ]

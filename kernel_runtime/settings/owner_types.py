@@ -176,7 +176,7 @@ def open_kind(kinds: list[tuple[Any, Any]]) -> Open | None:
 
 
 def default_of(owner: Any, name: str) -> list[Any]:
-    """A field's default, in a list; empty where it has none, or None."""
+    """A field's default, in a list; empty where it has none."""
     if not dataclasses.is_dataclass(owner):
         return []
     for field in dataclasses.fields(owner):
@@ -187,8 +187,7 @@ def default_of(owner: Any, name: str) -> list[Any]:
                     default = field.default_factory()
                 except Exception:
                     return []
-            known = default is not None and default is not dataclasses.MISSING
-            return [default] if known else []
+            return [] if default is dataclasses.MISSING else [default]
     return []
 
 

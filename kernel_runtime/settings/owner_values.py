@@ -74,6 +74,9 @@ def fit(annotation: Any, value: Any, bound: dict[Any, Any], held: Held, default:
     if opened is not None:
         return _like(value, held, default, opened)
     likely = [*held.kind, *map(type, default)]
+    if value is None and default and default[0] is None:
+        # ``cutoff: float = None``: the author means None, whatever the annotation says.
+        return None
     made, reasons = [], []
     for kind, inner in kinds:
         try:

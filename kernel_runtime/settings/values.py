@@ -81,6 +81,8 @@ def coerce(
             return value
         made = _Coercer(spec, current).coerce(spec.type, value, outermost=True)
         named = spec.settings_class
+        if made is None and spec.type.nullable:
+            return None
         if named is None or not can_be_looked_up(named) or not leaves_open(spec.type):
             return made
         return Fitted(named, spec.path, made)
