@@ -57,6 +57,8 @@ default_role = "code"
 html_theme = "pydata_sphinx_theme"
 html_title = "ezmsg-nb"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_sidebars: dict[str, list[str]] = {"index": [], "tutorial": [], "concepts": []}
 html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],

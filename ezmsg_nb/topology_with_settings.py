@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import traitlets
 from ipywidgets.widgets.widget_box import Box, VBox
@@ -74,6 +75,16 @@ class TopologyWithSettings(Box):
     def _show_selected(self, _change: object = None) -> None:
         self.form.show_sections(self._sections(self.selected))
         self._refresh()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        live = super()._repr_mimebundle_(**kwargs)
+        data, metadata = live if isinstance(live, tuple) else (live or {}, {})
+        # Without a kernel: the picture, and the settings of what is selected.
+        shown = [self.topology] if self.selected is None else [self.topology, self.form]
+        made: list[Any] = [widget._repr_mimebundle_(**kwargs) for widget in shown]
+        text = "\n".join(bundle["text/plain"] for bundle, _ in made)
+        page = "".join(bundle["text/html"] for bundle, _ in made)
+        return {**data, "text/plain": text, "text/html": page}, metadata
 
     def close(self) -> None:
         self.topology.close()
