@@ -70,14 +70,17 @@ def _text(value: object, *, has_parts: bool) -> str:
         elif isinstance(value, enum.Enum):
             text = f"{value.name} = {value.value!r}"
         elif has_parts:
-            size = f"{len(value)} items" if isinstance(value, list | tuple | Mapping) else ""
-            text = size
+            text = _size_text(len(value)) if isinstance(value, list | tuple | Mapping) else ""
         else:
             text = repr(value)
     except Exception as error:
         # What a foreign class does when it is printed is not for us to know.
         text = f"(not printable: {type(error).__name__})"
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+def _size_text(size: int) -> str:
+    return "1 item" if size == 1 else f"{size} items"
 
 
 def _array_text(array: np.ndarray[Any, Any]) -> str:
