@@ -6,7 +6,9 @@ Five units in three processes, started by `GraphHost` and attached to, and by ``
 a script of its own, from the interpreter's start; each until the last unit runs (its tasks
 have begun: initialized, connected, all processes past ezmsg's start barrier). In turn; medians.
 
-``start_ratio``: ours / ezmsg's, round by round. ``start_s``: ``{"ours": x, "ezmsg": y}``.
+``start_ratio``: ours / ezmsg's, round by round. ``start_ratio_to_initialize``: the same, where
+ezmsg's is taken to be up when its last unit begins to initialize, sooner than it is.
+``start_s``: ``{"ours": x, "ezmsg": y, "ezmsg_to_initialize": z}``.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ def ours() -> float:
     return took
 
 
-def ezmsg() -> float:
+def ezmsg() -> tuple[float, float]:
+    """Seconds until all units run, and until the last of them began to initialize."""
     # A server of its own is started only where no address is given.
     environment = {
         name: value for name, value in os.environ.items() if name != "EZMSG_GRAPHSERVER_ADDR"
@@ -51,32 +54,47 @@ def ezmsg() -> float:
         env=environment,
     )
     assert process.stdout is not None
-    up = 0
+    up = initialize = 0
+    to_initialize = 0.0
     while up < UNITS:
         line = process.stdout.readline()
         if not line:
             raise RuntimeError("The script with ez.run ended before its units were up.")
         up += line.count(b"up")
+        initialize += line.count(b"initializes")
+        if initialize == UNITS and not to_initialize:
+            to_initialize = time.monotonic() - began
     took = time.monotonic() - began
     # As Ctrl-C does: killed at once it would leave its shared memory.
     os.killpg(process.pid, signal.SIGINT)
     process.stdout.read()
     process.wait()
     process.stdout.close()
-    return took
+    return took, to_initialize
 
 
 def main() -> None:
     options = arguments(__doc__ or "")
-    found: dict[str, list[float]] = {"ours": [], "ezmsg": []}
-    contestants = [("ours", ours), ("ezmsg", ezmsg)]
+    found: dict[str, list[float]] = {"ours": [], "ezmsg": [], "ezmsg_to_initialize": []}
+
+    def take_ours() -> None:
+        found["ours"].append(ours())
+
+    def take_ezmsg() -> None:
+        took, to_initialize = ezmsg()
+        found["ezmsg"].append(took)
+        found["ezmsg_to_initialize"].append(to_initialize)
+
+    contestants = [take_ours, take_ezmsg]
     for _ in range(3 if options.quick else 15):
-        for name, start in contestants:
-            found[name].append(start())
+        for take in contestants:
+            take()
         contestants.reverse()
+    to_initialize = median_ratio(found["ours"], found["ezmsg_to_initialize"])
     report(
         {
             "start_ratio": round(median_ratio(found["ours"], found["ezmsg"]), 3),
+            "start_ratio_to_initialize": round(to_initialize, 3),
             "start_s": {name: round(statistics.median(took), 3) for name, took in found.items()},
         }
     )

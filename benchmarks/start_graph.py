@@ -15,6 +15,9 @@ class Link(ez.Unit):
     INPUT = ez.InputStream(int)
     OUTPUT = ez.OutputStream(int)
 
+    async def initialize(self) -> None:
+        print("initializes", flush=True)
+
     @ez.task
     async def tell(self) -> None:
         print("up", flush=True)
