@@ -202,6 +202,26 @@ def blank_page(browser: Browser) -> Iterator[Page]:
     assert errors == []
 
 
+def page_fixtures() -> tuple[Any, Any, Any]:
+    """Fixtures of a test module: its browser, a page of it, and the same for forms."""
+
+    @pytest.fixture(scope="module")
+    def browser() -> Iterator[Browser]:
+        with chromium() as started:
+            yield started
+
+    @pytest.fixture
+    def page(browser: Browser) -> Iterator[Page]:
+        with blank_page(browser) as made:
+            yield made
+
+    @pytest.fixture
+    def form_page(page: Page) -> FormPage:
+        return FormPage(page)
+
+    return browser, page, form_page
+
+
 def row(page: Page | Locator, path: str) -> Locator:
     return page.locator(f"[data-field='{path}']").first
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 from settings_form_page import (
     KIND_VALUES,
     KINDS,
     FormPage,
-    blank_page,
     box,
-    chromium,
     note,
+    page_fixtures,
     row,
     value_is,
 )
@@ -21,23 +20,7 @@ from settings_form_page import (
 from ezmsg_nb.settings_form import SettingsForm
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with blank_page(browser) as made:
-        yield made
-
-
-@pytest.fixture
-def form_page(page: Page) -> FormPage:
-    return FormPage(page)
+browser, page, form_page = page_fixtures()
 
 
 @pytest.fixture
