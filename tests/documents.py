@@ -151,6 +151,7 @@ class Terminal:
             "pip": f"{sys.executable} -m pip",
             "ezmsg-nb": f"{sys.executable} -m ezmsg_nb",
             "jupyter": f"{sys.executable} -m jupyter",
+            "voila": f"{sys.executable} -m voila",
         }.items():
             (commands / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
             (commands / name).chmod(0o755)

@@ -82,6 +82,7 @@ SAYS = {
     "_part.py": None,
     # Given a file, it says where the browser gets it from; of what it opens, only its own page.
     "jupyter lab": "/lab?token=",
+    "voila ": "running at:",
     " lab ": "/lab/tree/",
     " serve": "GraphServer at ",
 }

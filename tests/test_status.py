@@ -77,5 +77,5 @@ def test_nothing_at_the_address_and_no_address(capsys: pytest.CaptureFixture[str
     assert main(["status", "nonsense"]) == 2
     assert "no port" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        main(["status", "--watch", "0"])
+        main(["status", "--watch", "soon"])
     assert "0.2 to 3600 seconds" in capsys.readouterr().err

@@ -54,7 +54,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not SHORTEST_S <= value <= 3600:
         raise argparse.ArgumentTypeError(f"from {SHORTEST_S:g} to 3600 seconds, not {text}")
     return value
