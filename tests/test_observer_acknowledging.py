@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
@@ -17,6 +19,7 @@ from kernel_runtime.address import parse_address
 from kernel_runtime.host import GraphHost, GraphSpec
 from kernel_runtime.observer import Tap
 from kernel_runtime.observer.acknowledging import MOST_HELD, HeldAcknowledgements, ObservedChannels
+from kernel_runtime.observer.service import CountingSubscriber, receive
 
 
 class FakeTransport:
@@ -68,7 +71,7 @@ async def test_those_that_were_dropped_at_once_are_not_held_for_long() -> None:
     assert len(transport.written) == 20 // (MOST_HELD + 1)
 
 
-@pytest.mark.parametrize(("buffers", "waiting"), [(1, 1), (4, 3), (32, 24), (128, 24)])
+@pytest.mark.parametrize(("buffers", "waiting"), [(1, 1), (4, 2), (32, 19), (128, 24)])
 async def test_a_publisher_of_few_buffers_can_use_them(buffers: int, waiting: int) -> None:
     queue = LeakyQueue(24)
     channels = ObservedChannels(queue)
@@ -77,6 +80,39 @@ async def test_a_publisher_of_few_buffers_can_use_them(buffers: int, waiting: in
     assert queue.maxsize == waiting
     channel._acknowledge(1)
     assert bool(transport.written) == (buffers <= 8)
+
+
+async def test_notifications_are_read_although_messages_wait() -> None:
+    class Waiting:
+        """Has always one more message."""
+
+        dropped = 0
+
+        def acknowledge_due(self) -> None:
+            return
+
+        @asynccontextmanager
+        async def recv_zero_copy(self) -> AsyncGenerator[str, None]:
+            yield "one more"
+
+    steps: list[str] = []
+
+    def keep(message: object, _dropped: int) -> None:
+        steps.append("kept")
+        if len(steps) > 20:
+            raise EOFError
+
+    async def read() -> None:
+        while True:
+            steps.append("read")
+            await asyncio.sleep(0)
+
+    reading = asyncio.create_task(read())
+    with pytest.raises(EOFError):
+        await receive(cast(CountingSubscriber, Waiting()), keep)
+    reading.cancel()
+    # A publisher waits for what is not read; the observer may take long over each message.
+    assert steps.count("read") >= 5
 
 
 async def test_all_buffers_of_a_real_publisher_are_free_again() -> None:

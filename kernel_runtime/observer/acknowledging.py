@@ -17,7 +17,7 @@ from ezmsg.core.netprotocol import Command, uint64_to_bytes
 
 from ..ezmsg_compat import channel_transport
 
-QUEUE_SHARE = 0.75
+QUEUE_SHARE = 0.6
 """Of a publisher's buffers: so many of its messages may wait here at most."""
 
 MOST_HELD = 4

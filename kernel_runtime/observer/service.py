@@ -30,7 +30,7 @@ from .ring import RingWriter
 from .scope_source import ScopeSource
 
 QUEUE_LENGTH = 24
-"""Three quarters of the 32 buffers that a publisher has as a rule; less where one has fewer."""
+"""At most; `ObservedChannels` makes it shorter than the buffers of each publisher."""
 
 CONNECT_S = 10.0
 LEAVE_S = 1.0
@@ -106,13 +106,14 @@ async def observe(
     assert isinstance(subscriber, CountingSubscriber)
     leaver.may_leave(subscriber)
     _tell(events, event="ready")
-    receiving = asyncio.create_task(_receive(subscriber, keep))
+    receiving = asyncio.create_task(receive(subscriber, keep))
     await asyncio.wait([receiving, subscriber._graph_task], return_when=asyncio.FIRST_COMPLETED)
     if receiving.done():
         receiving.result()
 
 
-async def _receive(subscriber: CountingSubscriber, keep: Keep) -> None:
+async def receive(subscriber: CountingSubscriber, keep: Keep) -> None:
+    """Keep one message after the other; does not return."""
     missed = 0
     while True:
         try:
