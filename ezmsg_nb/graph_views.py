@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .live_graph import LiveGraph
 
 EDIT_TIMEOUT_S = 5.0
+MOST_ROWS = 60
+"""Of units in a table for where no front end is live."""
 
 
 class GraphViews:
@@ -190,7 +192,8 @@ class GraphViews:
         """Status and units, for where no front end is live."""
         units = units_frame(self._follower.topology)[["type", "process_id", "pid", "host"]]
         status = html.escape(f"{self._graph.status}: {self._graph.connection_text}")
-        return f"<p>{status}</p>{units.to_html()}"
+        rows = units.to_html(max_rows=MOST_ROWS)
+        return f"<p>{status}</p>{rows}"
 
     def show_unit_exit(self, exit: ProcessExit) -> None:
         """Mark the units of a process that ended, with its last words."""

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ezmsg_nb.graph_flow import children_of, links_of, processes_by_flow, short_type, streams_of
 from ezmsg_nb.picture_layout import Box, boxes_of, place_boxes, walk
+from ezmsg_nb.topology_coarse import coarse
 from ezmsg_nb.topology_encoding import EdgeMark
 from ezmsg_nb.topology_states import MARK_COLORS, MARK_SIGNS, UnitState
 from kernel_runtime.model import Topology
@@ -40,6 +41,7 @@ def topology_svg(
     *,
     units: Mapping[str, tuple[UnitState, str]] | None = None,
     edges: Mapping[tuple[str, str], EdgeMark] | None = None,
+    most_boxes: int | None = None,
 ) -> str:
     """Draw a graph.
 
@@ -49,23 +51,30 @@ def topology_svg(
         The graph; an empty one gives a picture that says so.
     units, edges
         What became of its parts, as `ezmsg_nb.topology_difference.difference` has it.
+    most_boxes
+        A graph of more is drawn coarser, as `ezmsg_nb.topology_coarse.coarse` has it.
 
     Returns
     -------
     str
         An SVG document, about 1000 px wide, of a height that the graph needs.
     """
+    whole = topology
+    states = units or {}
+    if most_boxes is not None:
+        coarser = coarse(whole, most_boxes)
+        topology = coarser.topology
+        states = {coarser.box_of.get(unit, unit): state for unit, state in states.items()}
     boxes = boxes_of(topology)
     links = links_of(topology)
     width, height = place_boxes(boxes, links, _ROW_WIDTH)
     flat = {box.id: box for box in walk(boxes)}
-    letters = _letters(topology)
+    letters = _letters(whole)
     if not boxes:
         width, height = 320.0, 20.0
     legend_y = height + 22
     drawn = [(flat[a], flat[b]) for a, b in links if a in flat and b in flat]
     marks = _marks_of_links(topology, edges or {})
-    states = units or {}
     parts = [
         *(_draw_group(box) for box in flat.values() if box.is_group),
         *(_draw_link(start, end, marks.get((start.id, end.id))) for start, end in drawn),
@@ -77,15 +86,13 @@ def topology_svg(
     ]
     if not boxes:
         parts.append(_text(0, 14, "This graph has no units.", size=13, fill=_TITLE_INK))
-    legend, legend_width = _draw_legend(topology, letters, legend_y)
+    legend, legend_width = _draw_legend(whole, letters, legend_y)
     parts.append(legend)
     # Lines to another row go around at the left and right.
     margin = 20 if any(_turns(start, end) for start, end in drawn) else 1
     total_width = math.ceil(max(width, legend_width) + 2 * margin)
     total_height = math.ceil((legend_y + 14 if legend else height) + 2)
-    label = quoteattr(
-        f"Graph of {len(topology.units)} units in {len(topology.processes)} processes"
-    )
+    label = quoteattr(f"Graph of {len(whole.units)} units in {len(whole.processes)} processes")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label={label} '
         f'viewBox="{-margin} -1 {total_width} {total_height + 1}" width="{total_width}" '
@@ -94,13 +101,25 @@ def topology_svg(
     )
 
 
-def topology_text(topology: Topology) -> str:
-    """The graph as an indented list: collections, units, and where their streams go."""
-    targets: dict[str, list[str]] = {}
-    for edge in topology.edges:
-        targets.setdefault(edge.from_unit or edge.from_topic, []).append(edge.to_topic)
+def topology_text(topology: Topology, *, most_boxes: int | None = None) -> str:
+    """The graph as an indented list: collections, units, and where their streams go.
+
+    Parameters
+    ----------
+    topology
+        The graph.
+    most_boxes
+        A graph of more units and topics is listed coarser.
+    """
     units, edges = len(topology.units), len(topology.edges)
     lines = [f"Graph of {units} units and {edges} edges in {len(topology.processes)} processes"]
+    whole = topology
+    if most_boxes is not None:
+        topology = coarse(whole, most_boxes).topology
+    targets: dict[str, list[str]] = {}
+    for edge in topology.edges:
+        end = edge.to_topic if topology is whole else edge.to_unit or edge.to_topic
+        targets.setdefault(edge.from_unit or edge.from_topic, []).append(end)
 
     def add(address: str, depth: int) -> None:
         component = topology.units.get(address) or topology.collections.get(address)

@@ -7,6 +7,7 @@ Numbers go as binary messages, only while somebody looks, at most ten a second.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ import traitlets
 
 from ezmsg_nb.front_end import bundle
 from ezmsg_nb.outbox import Outbox
+from ezmsg_nb.scope_picture import svg_url
+from ezmsg_nb.topology_coarse import MOST_BOXES, coarse
 from ezmsg_nb.topology_difference import TopologyDifference, difference
 from ezmsg_nb.topology_encoding import encode_topology
 from ezmsg_nb.topology_export import to_dot, to_mermaid, to_networkx
@@ -159,10 +162,14 @@ class TopologyWidget(WatchedWidget):
 
     def svg(self) -> str:
         """A static picture of the graph, as a whole SVG document."""
+        return self._picture(None)
+
+    def _picture(self, most_boxes: int | None) -> str:
         if self._past is not None:
             past = self._past
-            return topology_svg(past.union, units=past.units, edges=past.edges)
-        return topology_svg(self._shown or Topology())
+            units, edges = past.units, past.edges
+            return topology_svg(past.union, units=units, edges=edges, most_boxes=most_boxes)
+        return topology_svg(self._shown or Topology(), most_boxes=most_boxes)
 
     def mermaid(self) -> str:
         """The graph as a Mermaid flowchart."""
@@ -192,13 +199,14 @@ class TopologyWidget(WatchedWidget):
         live = super()._repr_mimebundle_(**kwargs)
         data, metadata = live if isinstance(live, tuple) else (live or {}, {})
         shown = self._shown or Topology()
-        picture = self.svg()
+        # As an image: of a picture in the page itself, one that isn't trusted keeps the words only.
+        source = svg_url(self._picture(MOST_BOXES))
+        words = html.escape(topology_text(shown).partition("\n")[0])
         return {
             **data,
-            "text/plain": topology_text(shown),
-            "text/vnd.mermaid": to_mermaid(shown),
-            "image/svg+xml": picture,
-            "text/html": f'<div style="max-width:100%;overflow:auto">{picture}</div>',
+            "text/plain": topology_text(shown, most_boxes=MOST_BOXES),
+            "text/vnd.mermaid": to_mermaid(coarse(shown).topology),
+            "text/html": f'<img src="{source}" alt="{words}" style="max-width:100%">',
         }, metadata
 
     # -- inside -------------------------------------------------------------------------------

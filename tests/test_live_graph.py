@@ -154,7 +154,7 @@ def test_display_has_a_widget_and_a_picture(demo: ezn.LiveGraph) -> None:
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     assert "application/vnd.jupyter.widget-view+json" in data
     assert "LP" in data["text/plain"]
-    assert "<svg" in data["text/html"]
+    assert "data:image/svg+xml" in data["text/html"]
     assert "<table" in data["text/html"]
 
 

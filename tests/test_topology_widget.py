@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -326,11 +328,26 @@ def test_unknown_messages_from_a_page_are_ignored(widget: TopologyWidget) -> Non
 def test_display_has_a_live_view_a_picture_and_text(widget: TopologyWidget) -> None:
     data, _ = widget._repr_mimebundle_()
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
-    assert data["image/svg+xml"].startswith("<svg")
-    assert data["image/svg+xml"] in data["text/html"]
+    picture = re.search(
+        r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)"', data["text/html"]
+    )
+    assert picture is not None
+    assert base64.b64decode(picture[1]).decode() == widget.svg()
+    assert picture[2] == "Graph of 10 units and 11 edges in 3 processes"
+    assert "image/svg+xml" not in data, "it is in the output once"
     assert data["text/vnd.mermaid"] == widget.mermaid()
     assert "LP (ButterworthFilter)" in data["text/plain"]
     assert repr(widget) == "TopologyWidget(10 units, 11 edges, 3 processes)"
+
+
+def test_the_static_display_of_a_large_graph_is_small() -> None:
+    widget = TopologyWidget(chain(1000))
+    data, _ = widget._repr_mimebundle_()
+    static = [data[kind] for kind in ("text/plain", "text/html", "text/vnd.mermaid")]
+    assert sum(map(len, static)) < 40_000
+    assert data["text/plain"].startswith("Graph of 1000 units")
+    assert widget.svg().count("<title>") == 1000, "whoever asks for the whole picture gets it"
+    widget.close()
 
 
 def test_a_missing_bundle_says_how_to_build_it(
