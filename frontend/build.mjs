@@ -41,6 +41,18 @@ const inlineCss = {
   },
 };
 
+/** Globals -> what stands for them in a bundle: a name of its own is shorter than `Math.max`. */
+const globals = Object.fromEntries(
+  [
+    ...["max", "min", "round", "abs", "floor", "ceil", "hypot", "sqrt", "log10"].map(
+      (name) => `Math.${name}`,
+    ),
+    ...["Object.entries", "Object.keys", "performance.now"],
+  ].map((name) => [name, name.replace(".", "_")]),
+);
+for (const name of ["Map", "Set", "document", "setTimeout", "clearTimeout"])
+  globals[name] = `a_${name}`;
+
 function options({ source, bundle }) {
   return {
     entryPoints: [join(here, source)],
@@ -54,6 +66,10 @@ function options({ source, bundle }) {
     charset: "utf8",
     plugins: [inlineCss],
     logLevel: "warning",
+    ...(bundle === entries.topology.bundle && {
+      define: globals,
+      inject: [join(here, "src/shared/globals.mjs")],
+    }),
   };
 }
 
@@ -72,7 +88,8 @@ const ownNames = `
   members memory mismatch move moving node nodes nudge offsets onChange order ordered owners p99
   paint paintNow parentOf parents parts pathFocus paths pixelRatio placed places points port
   positions press progress pull rate rateIndex rateSize rateTopics rates readable readings reason rect
-  rebuild  redraw redrawCards refit reset resize reveal rights room route routes row rowY
+  rebuild  redraw redrawCards refit reset resize reveal rights room route routes row rowY condition moved
+  redrawLive tell
   scale scene segments shapes showAll showConditions showCount showLegend showRates showSelected
   shown side sign smallSize spans spotlight status store stretch stretches surface task tellView
   theme titleSize titles toPart toPort toY track tracks transport types unitsWithin unpin vertex vertexOf
@@ -91,6 +108,7 @@ async function bundle(entry) {
     compress: {
       passes: 8,
       hoist_funs: true,
+      ...(entry === entries.topology && { unsafe: true, keep_fargs: false, sequences: false }),
       unsafe_arrows: true,
       unsafe_methods: true,
       pure_getters: true,

@@ -72,13 +72,13 @@ def test_rates_are_shown_and_move(shown: TopologyPage, widget: TopologyWidget) -
     root = shown.show()
     label = root.locator('[data-rate-of="LP/OUTPUT_SIGNAL"]')
     expect(label).to_have_text("rate not known")
-    still = shown.pixels(root, canvas=0)
+    still = shown.pixels(root, canvas=1)
     for text in ("20.0 Hz", "41.5 Hz"):
         widget.show_rates(dict.fromkeys(rate_topics(demo_topology()), float(text[:4])))
         shown.until(lambda text=text: label.text_content() == text, "the rate is in the twin")
-    assert shown.pixels(root, canvas=0) != still
-    before = shown.pixels(root, canvas=0)
-    shown.until(lambda: shown.pixels(root, canvas=0) != before, "dashes move")
+    assert shown.pixels(root, canvas=1) != still
+    before = shown.pixels(root, canvas=1)
+    shown.until(lambda: shown.pixels(root, canvas=1) != before, "dashes move")
 
 
 def test_who_wants_no_motion_gets_none(page: Page, widget: TopologyWidget) -> None:
@@ -87,9 +87,9 @@ def test_who_wants_no_motion_gets_none(page: Page, widget: TopologyWidget) -> No
     root = shown.show()
     widget.show_rates(dict.fromkeys(rate_topics(demo_topology()), 20.0))
     shown.pump(800)
-    before = shown.pixels(root, canvas=0)
+    before = shown.pixels(root, canvas=1)
     shown.pump(400)
-    assert shown.pixels(root, canvas=0) == before
+    assert shown.pixels(root, canvas=1) == before
 
 
 def test_a_click_selects_and_escape_lets_go(shown: TopologyPage, widget: TopologyWidget) -> None:

@@ -87,7 +87,10 @@ WATCH = """(canvas) => {
   window.seen = { frames: 0, blank: 0 };
   const look = () => {
     context.clearRect(0, 0, 48, 32);
-    context.drawImage(canvas, 0, 0, 400, 300, 0, 0, 48, 32);
+    // The canvas is larger than the view, and is moved with it.
+    const { m41, m42 } = new DOMMatrix(canvas.style.transform);
+    const [x, y] = [-m41 * devicePixelRatio, -m42 * devicePixelRatio];
+    context.drawImage(canvas, x, y, 400, 300, 0, 0, 48, 32);
     seen.frames += 1;
     if (!context.getImageData(0, 0, 48, 32).data.some((one) => one > 0)) seen.blank += 1;
     requestAnimationFrame(look);
@@ -103,7 +106,7 @@ def test_a_large_graph_that_changes_all_the_time_keeps_its_order(
     root = shown.show()
     shown.until(lambda: root.get_attribute("data-units") == "320", "all are known", LONG_MS)
     before = shown.place_of(root, "U0")
-    root.locator(".ezn-stage > canvas").nth(1).evaluate(WATCH)
+    root.locator(".ezn-stage > canvas").first.evaluate(WATCH)
     for step in range(20):
         widget.show_topology(chain(321 + step % 3))
         shown.pump(50)
@@ -168,8 +171,8 @@ def test_the_picture_is_on_the_clipboard(shown: TopologyPage, widget: TopologyWi
     shown.until(lambda: shown.page.evaluate(read) is not None, "a PNG is there", LONG_MS)
     header = base64.b64decode(shown.page.evaluate(read))
     assert header.startswith(b"\x89PNG")
-    canvas = root.locator(".ezn-stage > canvas").first
-    assert int.from_bytes(header[16:20]) == canvas.evaluate("(one) => one.width")
+    stage = root.locator(".ezn-stage")
+    assert int.from_bytes(header[16:20]) == FINE * stage.evaluate("(one) => one.clientWidth")
 
 
 def test_paused_is_told(shown: TopologyPage, widget: TopologyWidget) -> None:

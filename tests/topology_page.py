@@ -143,8 +143,8 @@ class TopologyPage:
             }"""
         )
 
-    def pixels(self, root: Locator, canvas: int = 1) -> dict[str, int]:
-        """Colours of a view's canvas (0: lines, 1: cards), and how many pixels have each."""
+    def pixels(self, root: Locator, canvas: int = 0) -> dict[str, int]:
+        """Colours of a view's canvas (0: the picture, 1: what is live), and how many have each."""
         counts: dict[str, int] = (
             root.locator(".ezn-stage > canvas")
             .nth(canvas)

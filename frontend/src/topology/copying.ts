@@ -1,5 +1,4 @@
 /** The picture for elsewhere: to the clipboard, or as a file where the page may not write there. */
-import { css } from "../shared/color";
 import { make } from "../shared/make";
 import type { Stage } from "./stage";
 import type { TopologyStore } from "./store";
@@ -31,14 +30,7 @@ export class CopyMenu {
   }
 
   #copyPixels(): void {
-    const canvases = [...this.#stage.element.querySelectorAll(":scope > canvas:not([class])")];
-    const [first] = canvases as HTMLCanvasElement[];
-    const whole = make("canvas", { width: `${first?.width}`, height: `${first?.height}` });
-    const context = whole.getContext("2d");
-    if (!context) return;
-    context.fillStyle = css(this.#stage.theme.ground);
-    context.fillRect(0, 0, whole.width, whole.height);
-    for (const one of canvases) context.drawImage(one as HTMLCanvasElement, 0, 0);
+    const whole = this.#stage.surface.copy(this.#stage.theme.ground);
     whole.toBlob((blob) => {
       if (!blob) return;
       const item = (): Promise<void> =>

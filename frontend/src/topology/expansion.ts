@@ -1,11 +1,12 @@
 /** Which collections stand open, so that the texts can be read when the widget opens. */
 
+import type { Measure } from "./boxes";
 import type { Graph } from "./graph";
 import type { LayoutMemory, LayoutTask, Placed } from "./layout/compose";
 import { fitScale } from "./layout/plan";
 import type { Size } from "./layout/types";
 import { UNLIMITED } from "./layout/types";
-import { buildDrawing, type Drawing, type Measure } from "./levels";
+import { buildDrawing, type Drawing } from "./levels";
 
 /** Below this scale, texts are more in the way than of use. */
 export const READABLE_SCALE = 0.5;

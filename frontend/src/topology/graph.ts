@@ -97,6 +97,8 @@ export class Graph {
   /** Topic -> indexes of the edges that start there. */
   readonly edgesFrom = new Map<string, number[]>();
   readonly #inTree = new Set<string>();
+  readonly #around = new Map<string, readonly string[]>();
+  readonly #within = new Map<string, UnitData[]>();
 
   constructor(readonly data: TopologyData) {
     for (const process of data.processes) this.processes.set(process.id, process);
@@ -152,17 +154,23 @@ export class Graph {
   }
 
   /** The collections around a component, from the root inwards. */
-  ancestors(id: string): string[] {
+  ancestors(id: string): readonly string[] {
+    const known = this.#around.get(id);
+    if (known) return known;
     const found: string[] = [];
     for (let at = this.parentOf(id); at !== null && !found.includes(at); at = this.parentOf(at)) {
       found.push(at);
     }
-    return found.reverse();
+    this.#around.set(id, found.reverse());
+    return found;
   }
 
   /** Units anywhere inside a collection. */
   unitsWithin(collection: string): UnitData[] {
+    const known = this.#within.get(collection);
+    if (known) return known;
     const found: UnitData[] = [];
+    this.#within.set(collection, found);
     for (const id of this.children.get(collection) ?? []) {
       const component = this.components.get(id);
       if (component?.kind === "unit") found.push(component.data);

@@ -1,7 +1,8 @@
 /** What is moved and connected by hand: boxes that are pinned, lines from port to port. */
+
+import type { BoxPort } from "./boxes";
 import type { Drag } from "./gestures";
 import type { Point } from "./layout/types";
-import type { BoxPort } from "./levels";
 import type { Pins } from "./pins";
 import { within } from "./scene";
 import type { Stage } from "./stage";
@@ -106,12 +107,12 @@ export class Hand {
     if (!start) return null;
     const end = (): void => {
       stage.wire = null;
-      stage.surface.redraw();
+      stage.surface.redrawLive();
     };
     return {
       move: (to) => {
         stage.wire = [start, stage.worldAt(to)];
-        stage.surface.redraw();
+        stage.surface.redrawLive();
       },
       drop: (to) => {
         const target = this.#portUnder(to, "west");

@@ -2,38 +2,19 @@
  * From the graph to what is drawn: boxes with ports, one level for the root and one for each
  * unfolded collection, and every edge cut into the stretches that it has in each level.
  */
-import type { Component, Graph, PortData, UnitData } from "./graph";
+import {
+  BOX,
+  type Box,
+  type BoxKind,
+  type BoxPort,
+  commonWidth,
+  layoutNode,
+  type Measure,
+  sizeBox,
+} from "./boxes";
+import type { Component, Graph, PortData } from "./graph";
 import { shortPortName, shortTypeName } from "./graph";
 import type { LayoutEdge, LayoutNode, Side } from "./layout/types";
-
-export type BoxKind = "unit" | "folded" | "group" | "topic";
-
-export interface BoxPort {
-  key: string;
-  topic: string;
-  side: Side;
-  /** Distance from the box's top; for the ports of a group it is known after layout. */
-  y: number;
-  label: string;
-  /** Null for a place where an edge passes a border that has no port for it. */
-  port: PortData | null;
-  wired: boolean;
-}
-
-export interface Box {
-  id: string;
-  kind: BoxKind;
-  name: string;
-  type: string;
-  level: string | null;
-  depth: number;
-  width: number;
-  height: number;
-  ports: BoxPort[];
-  component: Component;
-  /** Units that the box stands for: itself, or all inside. */
-  units: UnitData[];
-}
 
 export interface Stretch extends LayoutEdge {
   level: string | null;
@@ -55,21 +36,6 @@ export interface Drawing {
   /** Innermost levels first, so that the size of a group is known before it is placed. */
   levels: Level[];
 }
-
-/** Width of a text at scale 1: `title` of a box, `small` for types and ports. */
-export type Measure = (text: string, style: "title" | "small") => number;
-
-export const BOX = {
-  minWidth: 128,
-  maxWidth: 220,
-  header: 40,
-  portRow: 18,
-  bottom: 7,
-  bare: 46,
-  topicHeight: 30,
-  groupTitle: 30,
-  groupPadding: 14,
-} as const;
 
 const portKey = (component: string, side: Side, topic: string): string =>
   `${component}|${side}|${topic}`;
@@ -160,10 +126,8 @@ class DrawingBuilder {
 
   /** The box that stands for a component: itself, or the outermost folded collection around. */
   #visible(component: string): string {
-    const around = [...this.#graph.ancestors(component), component];
-    return (
-      around.find((id) => this.#folded.has(id) && this.#graph.collections.has(id)) ?? component
-    );
+    if (this.#boxes.has(component)) return component;
+    return this.#graph.ancestors(component).find((id) => this.#folded.has(id)) ?? component;
   }
 
   #addEdge(from: string, to: string, index: number): void {
@@ -219,6 +183,7 @@ class DrawingBuilder {
   }
 
   #commonLevel(a: string | null, b: string | null): string | null {
+    if (a === b) return a;
     const around = (level: string | null): (string | null)[] =>
       level === null ? [null] : [null, ...this.#graph.ancestors(level), level];
     const [chainA, chainB] = [around(a), around(b)];
@@ -296,16 +261,10 @@ class DrawingBuilder {
   }
 
   #sizeBoxes(): void {
-    let width: number = BOX.minWidth;
+    const width = commonWidth(this.#graph, this.#measure);
     for (const box of this.#boxes.values()) {
       box.ports = box.ports.filter((port) => port.wired || !port.port?.settings);
-      if (box.kind === "unit" || box.kind === "folded") {
-        width = Math.max(width, this.#wantedWidth(box));
-      }
-    }
-    width = Math.ceil(Math.min(width, BOX.maxWidth) / 4) * 4;
-    for (const box of this.#boxes.values()) {
-      if (box.kind !== "group") this.#sizeBox(box, width);
+      if (box.kind !== "group") sizeBox(box, width, this.#measure);
     }
     for (const level of this.#levels.values()) {
       const inside = this.#graph.children.get(level.collection) ?? [];
@@ -321,49 +280,4 @@ class DrawingBuilder {
       }
     }
   }
-
-  #wantedWidth(box: Box): number {
-    const labelWidth = (side: Side): number =>
-      Math.max(
-        0,
-        ...box.ports
-          .filter((port) => port.side === side)
-          .map((port) => this.#measure(port.label, "small")),
-      );
-    return Math.max(
-      this.#measure(box.name, "title") * 1.06 + 60,
-      Math.min(this.#measure(box.type, "small"), 150) + 26,
-      labelWidth("west") + labelWidth("east") + 38,
-    );
-  }
-
-  #sizeBox(box: Box, unitWidth: number): void {
-    if (box.kind === "topic") {
-      box.width = Math.ceil(Math.min(this.#measure(box.name, "small") + 36, BOX.maxWidth));
-      box.height = BOX.topicHeight;
-      for (const port of box.ports) port.y = BOX.topicHeight / 2;
-      return;
-    }
-    box.width = unitWidth;
-    // A topic that is both left and right of a box keeps to one row.
-    const rows = { west: 0, east: 0 };
-    for (const side of ["west", "east"] as const) {
-      for (const port of box.ports.filter((one) => one.side === side)) {
-        port.y = BOX.header + (rows[side] + 0.5) * BOX.portRow;
-        rows[side] += 1;
-      }
-    }
-    const count = Math.max(rows.west, rows.east);
-    box.height = count === 0 ? BOX.bare : BOX.header + count * BOX.portRow + BOX.bottom;
-  }
-}
-
-function layoutNode(box: Box): LayoutNode {
-  return {
-    id: box.id,
-    role: "box",
-    width: box.width,
-    height: box.height,
-    ports: box.ports.map(({ key, side, y }) => ({ key, side, y })),
-  };
 }

@@ -1,7 +1,9 @@
 /** Boxes that the user has put somewhere stand there, with what is in them. */
+
+import { BOX } from "./boxes";
 import type { Placed } from "./layout/compose";
 import type { Point, Rect } from "./layout/types";
-import { BOX, type Drawing } from "./levels";
+import type { Drawing } from "./levels";
 
 /** Box id -> where: from the left upper corner of the group around it, or of the drawing. */
 export type Pins = Record<string, [x: number, y: number]>;

@@ -1,9 +1,10 @@
 /** All that a view draws, and at which detail: no canvas, no DOM. */
 import type { Rgb } from "../shared/color";
+import type { Box } from "./boxes";
 import type { EdgeData, Graph } from "./graph";
 import type { Placed } from "./layout/compose";
 import type { Point, Rect } from "./layout/types";
-import type { Box, Drawing, Stretch } from "./levels";
+import type { Drawing, Stretch } from "./levels";
 import type { ProcessMark } from "./processes";
 import { isWorse, type UnitCondition } from "./states";
 

@@ -1,12 +1,12 @@
 /** The drawing on its stage: where everything is, which part is in view, and what is painted. */
 import { make } from "../shared/make";
 import { readTheme, type Theme } from "../shared/theme";
+import type { Measure } from "./boxes";
 import * as camera from "./camera";
 import { fillLegend } from "./chrome";
 import { foldedAfterChange, type Opened, openGraph } from "./expansion";
 import { type LayoutMemory, type LayoutTask, layoutDrawing, type Placed } from "./layout/compose";
 import type { Point } from "./layout/types";
-import type { Measure } from "./levels";
 import { Minimap } from "./minimap";
 import { Motion } from "./motion";
 import type { Path } from "./paths";
@@ -195,7 +195,14 @@ export class Stage {
     if (!this.scene) return;
     how(this.viewpoint, this.scene);
     this.shown.moved();
-    this.surface.redraw();
+    this.surface.moved();
+  }
+
+  /** Marks the box under the pointer. */
+  hover(id: string | null): void {
+    if (id === this.hovered) return;
+    this.hovered = id;
+    this.surface.redrawLive();
   }
 
   worldAt(at: Point): Point {
@@ -227,7 +234,7 @@ export class Stage {
     const fresh = this.#motion.freshness(now);
     this.#paintMapSoon();
     return {
-      changing: isMoving || fresh.size > 0,
+      changing: isMoving ? "moves" : fresh.size > 0 ? "fades" : null,
       frame: {
         scene,
         camera: this.viewpoint.camera,

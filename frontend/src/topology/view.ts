@@ -167,7 +167,7 @@ export class TopologyView {
         break;
       case "rates":
         this.#showNumbersSoon();
-        this.#stage.surface.redraw();
+        this.#stage.surface.redrawLive();
         break;
       case "conditions":
         this.#stage.rebuild();
@@ -345,8 +345,8 @@ export class TopologyView {
     this.#search.showCount(this.#spotlight.found.length, this.#spotlight.at);
     const { scene } = this.#stage;
     if (id === null || !scene) return;
-    const around = scene.graph.ancestors(id).reverse();
-    const shown = [id, ...around].map((one) => scene.boxes.get(one)).find(Boolean);
+    const around = [...scene.graph.ancestors(id), id].reverse();
+    const shown = around.map((one) => scene.boxes.get(one)).find(Boolean);
     if (!shown) return;
     const { rect } = shown;
     const middle = { x: rect.x + rect.width / 2, y: rect.y + rect.height / 2 };
@@ -373,11 +373,7 @@ export class TopologyView {
     const stage = this.#stage;
     const one = at && stage.boxUnder(at);
     const line = at && (!one || one.box.kind === "group") ? stage.lineUnder(at) : null;
-    const hovered = one?.box.id ?? null;
-    if (hovered !== stage.hovered) {
-      stage.hovered = hovered;
-      stage.surface.redrawCards();
-    }
+    stage.hover(one?.box.id ?? null);
     stage.element.classList.toggle("ezn-over-box", one?.box.kind === "unit");
     if (!at || !stage.scene || (!one && !line)) {
       this.#card.hidden = true;

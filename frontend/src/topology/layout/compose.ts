@@ -2,7 +2,8 @@
  * The layout of a whole drawing: each level by itself, innermost first, then put into each other.
  * A pure function of its arguments, in the page or in a worker.
  */
-import { BOX, type Level } from "../levels";
+import { BOX } from "../boxes";
+import type { Level } from "../levels";
 import { layoutLevel } from "./level";
 import { packParts } from "./pack";
 import {

@@ -2,7 +2,8 @@
  * How the levels of a drawing are folded into rows and columns, so that all of it fits a view at
  * the largest scale. It is decided by estimates: whole layouts of each choice would take long.
  */
-import { BOX, type Level } from "../levels";
+import { BOX } from "../boxes";
+import type { Level } from "../levels";
 import { type Flow, flowOf } from "./layering";
 import { estimateSizes } from "./level";
 import { packSizes, splitComponents } from "./pack";

@@ -1,16 +1,13 @@
-/** The upper canvas: cards with their texts, ports and rates; it changes when something happens. */
-import { css, mix, readable } from "../../shared/color";
+/** Cards with their texts and ports. */
+import { css, mix } from "../../shared/color";
 import type { Theme } from "../../shared/theme";
-import type { Point, Rect } from "../layout/types";
+import type { Rect } from "../layout/types";
 import type { ProcessMark } from "../processes";
-import { formatMs, rateForms } from "../rates";
 import { type Detail, detailAt, intersects, type SceneBox } from "../scene";
 import { STATES, stateColor } from "../states";
 import { fontOf, type TextFitter } from "../text";
-import { isCrowded } from "../words";
 import { paintChips } from "./chips";
 import {
-  begin,
   circle,
   DIMMED,
   draw,
@@ -28,8 +25,7 @@ export function paintCards(
   frame: Frame,
   fitter: TextFitter,
 ): void {
-  begin(context, frame);
-  const shown = shownWorld(frame, 80);
+  const shown = shownWorld(frame, 12 + 10 / frame.camera.scale);
   const detail = detailAt(frame.camera.scale);
   for (const one of frame.scene.ordered) {
     if (!intersects(one.rect, shown)) continue;
@@ -41,7 +37,6 @@ export function paintCards(
     paintPorts(context, frame, one);
   }
   context.globalAlpha = 1;
-  if (detail.rates) paintRates(context, frame, detail, shown);
 }
 
 /** A box too small for a name: the colour of its process says most. */
@@ -49,11 +44,15 @@ function paintBlock(context: CanvasRenderingContext2D, frame: Frame, one: SceneB
   const { theme } = frame;
   const { box, rect, condition } = one;
   if (box.kind === "group") return;
-  context.fillStyle = css(mix(theme.card, one.marks[0]?.color ?? theme.muted, 0.5));
+  const isWell = condition.state === "ok";
+  const color = isWell
+    ? mix(theme.card, one.marks[0]?.color ?? theme.muted, 0.5)
+    : mix(theme.card, stateColor(condition.state, theme), 0.8);
+  context.fillStyle = css(color);
   context.fillRect(rect.x, rect.y, rect.width, rect.height);
-  const { selected, hovered, focused, fresh } = frame;
-  const isPlain = condition.state === "ok" && !fresh.has(box.id);
-  if (isPlain && ![selected, hovered, focused].includes(box.id)) return;
+  const { selected, focused, fresh } = frame;
+  const isPlain = isWell && !fresh.has(box.id);
+  if (isPlain && ![selected, focused].includes(box.id)) return;
   outline(context, rect);
   strokeBox(context, frame, one);
 }
@@ -108,21 +107,16 @@ function strokeBox(context: CanvasRenderingContext2D, frame: Frame, one: SceneBo
   const px = 1 / camera.scale;
   const { box, condition } = one;
   const isSelected = frame.selected === box.id;
-  const isHovered = frame.hovered === box.id || frame.focused === box.id;
   const newness = fresh.get(box.id) ?? 0;
   const isWell = condition.state === "ok";
   if (["stale", "removed", "paused"].includes(condition.state))
     context.setLineDash([4 * px, 3 * px]);
-  draw(
-    context,
-    isHovered && isWell
-      ? mix(theme.border, theme.text, 0.35)
-      : mix(stateColor(condition.state, theme), theme.accent, newness),
-    (isWell ? 1 : 1.6) * px,
-  );
+  draw(context, stateColor(condition.state, theme), (isWell ? 1 : 2) * px);
   context.setLineDash([]);
   if (isSelected || newness > 0) {
+    // Around the border, which goes on to tell the state.
     const alpha = isSelected ? 1 : newness;
+    outline(context, shifted(one.rect, -3 * px, 3 * px), RADIUS + 3 * px);
     draw(context, theme.accent, 2 * px, alpha);
     draw(context, theme.accent, 6 * px, 0.18 * alpha);
   }
@@ -132,7 +126,8 @@ function strokeBox(context: CanvasRenderingContext2D, frame: Frame, one: SceneBo
     fill(context, theme.accent);
   }
   if (frame.focused === box.id) {
-    outline(context, shifted(one.rect, -4 * px, 4 * px), RADIUS + 4 * px);
+    const away = (isSelected ? 7 : 4) * px;
+    outline(context, shifted(one.rect, -away, away), RADIUS + away);
     draw(context, theme.accent, 2 * px);
   }
 }
@@ -272,44 +267,4 @@ function paintPorts(context: CanvasRenderingContext2D, frame: Frame, one: SceneB
     fill(context, port.wired ? color : theme.card);
     draw(context, color, 1.4);
   }
-}
-
-function paintRates(
-  context: CanvasRenderingContext2D,
-  frame: Frame,
-  detail: Detail,
-  shown: Rect,
-): void {
-  const { scene, theme, camera } = frame;
-  const px = 1 / camera.scale;
-  context.font = fontOf(theme.font)(detail.rateSize * px);
-  context.textAlign = "left";
-  context.textBaseline = "alphabetic";
-  context.lineJoin = "round";
-  let above: Point | null = null;
-  for (const { topic, at, room, edge } of scene.labels) {
-    if (at.x < shown.x || at.x > shown.x + shown.width) continue;
-    if (at.y < shown.y || at.y > shown.y + shown.height) continue;
-    const rate = frame.rates.rate(topic);
-    const [inflight, p99] = [frame.rates.inflight(topic), frame.rates.p99(edge)];
-    const crowded = isCrowded(inflight);
-    const forms = rateForms(rate);
-    if (p99 !== undefined) forms.unshift(`${forms[0] ?? ""} · ${formatMs(p99)}`, formatMs(p99));
-    if (crowded) forms.unshift(`${forms.at(-1) ?? ""} · ${inflight?.join("/")}`);
-    const fits = (text: string): boolean => context.measureText(text).width + 9 <= room;
-    const text = forms.find(fits);
-    // Ports of one box may be too near to each other for a text at each.
-    const isFree = above?.x !== at.x || Math.abs(above.y - at.y) >= detail.rateSize * px;
-    if (text === undefined || !isFree) continue;
-    above = at;
-    context.globalAlpha = frame.lit === null || frame.lit.topics.has(topic) ? 1 : DIMMED;
-    const [x, y] = [at.x + 7, at.y - 4.5];
-    context.lineWidth = 3 * px;
-    context.strokeStyle = css(theme.ground);
-    context.strokeText(text, x, y);
-    const plain = rate === 0 ? theme.muted : readable(theme.text, theme.ground);
-    context.fillStyle = css(crowded ? readable(theme.warning, theme.ground) : plain);
-    context.fillText(text, x, y);
-  }
-  context.globalAlpha = 1;
 }

@@ -41,8 +41,8 @@ export const DIMMED = 0.22;
 
 export function begin(context: CanvasRenderingContext2D, frame: Frame): void {
   const { camera, pixelRatio } = frame;
-  context.setTransform(1, 0, 0, 1, 0, 0);
-  context.clearRect(0, 0, frame.width * pixelRatio, frame.height * pixelRatio);
+  context.setTransform(pixelRatio, 0, 0, pixelRatio, 0, 0);
+  context.clearRect(0, 0, frame.width, frame.height);
   const scale = camera.scale * pixelRatio;
   context.setTransform(scale, 0, 0, scale, -camera.x * scale, -camera.y * scale);
 }

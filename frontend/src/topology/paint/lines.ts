@@ -1,13 +1,11 @@
-/** The lower canvas: groups and lines, and what moves along them. */
+/** Groups, and the lines between boxes. */
 import { css, mix, type Rgb } from "../../shared/color";
 import type { Point } from "../layout/types";
-import { direct } from "../pins";
-import { dashSpeed, intersects, type SceneBox, type SceneLine } from "../scene";
+import { intersects, type SceneBox, type SceneLine } from "../scene";
 import { stateColor } from "../states";
 import { fontOf } from "../text";
-import { isCrowded, OWNERS } from "../words";
+import { OWNERS } from "../words";
 import {
-  begin,
   circle,
   DIMMED,
   draw,
@@ -24,7 +22,6 @@ import {
 const CORNER = 8;
 
 export function paintLines(context: CanvasRenderingContext2D, frame: Frame): void {
-  begin(context, frame);
   const { scene, theme, camera } = frame;
   const shown = shownWorld(frame, 20);
   for (const one of scene.ordered) {
@@ -53,14 +50,9 @@ export function paintLines(context: CanvasRenderingContext2D, frame: Frame): voi
     if (camera.scale > 0.3) for (const line of lines) if (line.arrow) paintArrow(context, line);
   }
   context.setLineDash([]);
-  if (camera.scale >= 0.22) paintDashes(context, frame, visible);
   context.globalAlpha = frame.lineAlpha;
   if (camera.scale >= 0.4) for (const line of visible) paintOwner(context, frame, line);
   context.globalAlpha = 1;
-  if (!frame.wire) return;
-  context.beginPath();
-  trace(context, direct(...frame.wire));
-  draw(context, theme.accent, 2.5 * px);
 }
 
 /** A letter on a line that isn't the pipeline's own. */
@@ -80,34 +72,9 @@ function paintOwner(context: CanvasRenderingContext2D, frame: Frame, line: Scene
   context.fillText(OWNERS[owner].letter, x, y + 0.5 * px);
 }
 
-function paintDashes(context: CanvasRenderingContext2D, frame: Frame, lines: SceneLine[]): void {
-  const { theme, camera } = frame;
-  const px = 1 / camera.scale;
-  const speedOf = (line: SceneLine): number =>
-    Math.round(dashSpeed(frame.rates.rate(line.stretch.topic) ?? 0));
-  const live = lines.filter((line) => speedOf(line) > 0);
-  const look = (line: SceneLine): string =>
-    `${lineColor(line, frame)} ${isLineLit(frame, line)} ${speedOf(line)}`;
-  context.lineCap = "round";
-  context.lineWidth = Math.max(1.8, 2.2 * camera.scale) * px;
-  context.setLineDash([5 * px, 11 * px]);
-  for (const group of alike(live, look)) {
-    context.globalAlpha = frame.lineAlpha * (isLineLit(frame, group[0]) ? 1 : DIMMED);
-    const { danger, warning } = theme;
-    const color = lineColor(group[0], frame);
-    context.strokeStyle = css(
-      color === warning || color === danger ? color : (group[0].color ?? theme.accent),
-    );
-    const offset = frame.moving ? frame.time * speedOf(group[0]) : 0;
-    context.lineDashOffset = -(offset % 16) * px;
-    strokeAll(context, group);
-  }
-  context.setLineDash([]);
-}
-
 type Some = [SceneLine, ...SceneLine[]];
 
-function alike(lines: SceneLine[], look: (line: SceneLine) => string): Iterable<Some> {
+export function alike(lines: SceneLine[], look: (line: SceneLine) => string): Iterable<Some> {
   const groups = new Map<string, Some>();
   for (const line of lines) {
     const key = look(line);
@@ -118,15 +85,14 @@ function alike(lines: SceneLine[], look: (line: SceneLine) => string): Iterable<
   return groups.values();
 }
 
-function strokeAll(context: CanvasRenderingContext2D, lines: SceneLine[]): void {
+export function strokeAll(context: CanvasRenderingContext2D, lines: SceneLine[]): void {
   context.beginPath();
   for (const line of lines) trace(context, line.points);
   context.stroke();
 }
 
-function lineColor(line: SceneLine, { theme, rates }: Frame): Rgb {
+function lineColor(line: SceneLine, { theme }: Frame): Rgb {
   if (line.edge?.mark) return stateColor(line.edge.mark, theme);
-  if (isCrowded(rates.inflight(line.stretch.topic))) return theme.warning;
   return line.color ? mix(theme.line, line.color, 0.35) : theme.line;
 }
 
@@ -141,7 +107,7 @@ function paintGroup(context: CanvasRenderingContext2D, frame: Frame, one: SceneB
   draw(context, isSelected ? theme.accent : theme.border, (isSelected ? 2 : 1) * px);
 }
 
-function trace(context: CanvasRenderingContext2D, points: Point[]): void {
+export function trace(context: CanvasRenderingContext2D, points: Point[]): void {
   const first = points[0];
   if (!first) return;
   context.moveTo(first.x, first.y);
