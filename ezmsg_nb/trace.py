@@ -12,7 +12,7 @@ import pandas as pd
 
 from kernel_runtime.errors import GraphError
 from kernel_runtime.profiling.latency import TraceReader
-from kernel_runtime.profiling.losses import losses, total_lost, untraced
+from kernel_runtime.profiling.losses import losses, processes_gone, total_lost, untraced
 from kernel_runtime.profiling.paths import path_latency, unit_path
 from kernel_runtime.profiling.recording import TraceRecording
 from kernel_runtime.profiling.trace import TraceHub
@@ -259,12 +259,13 @@ class Trace:
             return ["Trace that has not begun."]
         recording = self._recording
         lost = total_lost(losses(recording, recording.columns()))
+        none = "none lost" if not processes_gone(recording) else "none known to be lost"
         state = "running" if recording.running else "ended"
         processes = len({stream.process_id for stream in recording.streams.all()})
         lines = [
             f"Trace, {state}: {len(recording):,} samples of {processes} processes in "
             f"{recording.duration_s:.1f} s, {recording.nbytes / 1e6:.1f} MB; "
-            + (f"{lost:,} samples lost, see losses()." if lost else "none lost.")
+            + (f"{lost:,} samples lost, see losses()." if lost else f"{none}.")
         ]
         if recording.cost is not None:
             lines.append(f"Its cost: {recording.cost.text}.")

@@ -313,3 +313,27 @@ def test_losses_in_the_server_are_told_apart(monkeypatch: pytest.MonkeyPatch) ->
 def _lost_in_server(trace: Trace) -> pd.Series[int]:
     found: pd.Series[int] = trace.losses()["lost_in_server"]
     return found
+
+
+def test_a_process_that_dies_is_told_and_its_last_samples_are_missed() -> None:
+    with traced_graph("chain") as graph:
+        pid = int(graph.units()["pid"].to_dict()["HOLD"])
+        with graph.trace() as trace:
+            wait_for(lambda: (trace.frame()["unit"] == "SINK").sum() > 20, "samples", 60)
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: any("left" in note for note in trace.notes), "the note", 60)
+        latency = trace.latency().set_index(["from_unit", "to_unit"])
+        losses = trace.losses()
+        worst = graph.bottlenecks(0.5).iloc[0]
+
+    of_hold = losses[losses["unit"] == "HOLD"]
+    assert len(of_hold) >= 3
+    assert of_hold["expected"].isna().all()
+    # What SINK received of it after its last publish that was handed over, and maybe one before
+    # the trace.
+    unseen = latency["no_publish"].to_dict()[("HOLD", "SINK")]
+    lost = of_hold.set_index("metric")["lost"].to_dict()
+    assert 0 <= lost["publish_delta_ns"] <= unseen
+    assert "none lost" not in repr(trace)
+    assert (worst["name"], worst["limiting"]) == ("HOLD", True)
+    assert "no process runs it" in worst["evidence"]

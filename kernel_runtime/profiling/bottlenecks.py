@@ -151,6 +151,8 @@ class _Judge:
                 f"{busy:.0%} busy with its own work ({each_ms:.3g} ms a message, "
                 f"{messages / self._seen.window_s:.3g} messages/s)"
             )
+        elif unit.process_id is None:
+            words.append("no process runs it: it ended, was killed, or has not started")
         elif topics:
             words.append("received nothing")
         else:
@@ -172,7 +174,7 @@ class _Judge:
         return Finding(
             "unit",
             unit.address,
-            min(1.0, busy),
+            min(1.0, busy) if held or unit.process_id is not None else 1.0,
             f"{unit.address}: {', '.join(words)}.",
             busy=busy if held else None,
             blocked=blocked,

@@ -39,8 +39,8 @@ class StreamLosses:
         Missing between two messages of the server, for most endpoints at once: its ring of
         200,000 samples a process was overrun.
     lost_in_endpoint
-        Missing for this endpoint: its own ring of 10,000 samples was overrun, or tracing of
-        it was off meanwhile.
+        Missing for this endpoint: its own ring of 10,000 samples was overrun, tracing of it
+        was off meanwhile, or its process ended before it handed them over.
     leaky_dropped
         Messages that a leaky subscriber dropped: not lost samples, lost messages.
     """
@@ -110,7 +110,10 @@ def losses(recording: TraceRecording, columns: Columns) -> list[StreamLosses]:
             else:
                 endpoint += gap.missing
         expected: int | None = None
-        if code in gaps:
+        if _is_gone(recording, stream.process_id):
+            # What it did last is known only where others received of it.
+            endpoint += _unseen_at_the_end(recording, columns, rows, code)
+        elif code in gaps:
             expected = received + here + at_renewal + server + endpoint
         elif exact and stream.metric in _COUNTED:
             expected = _by_totals(recording, stream.endpoint_id)
@@ -139,6 +142,37 @@ def untraced(recording: TraceRecording, columns: Columns) -> list[tuple[str, str
         if recording.scope.wants(count.topic, metric) and messages > 3:
             found.append((endpoint_id, count.topic, messages))
     return found
+
+
+def _is_gone(recording: TraceRecording, process_id: str) -> bool:
+    """Whether a process did not answer at the end of a trace that has ended."""
+    after = recording.counts_after
+    return after is not None and process_id not in after.at_ns
+
+
+def processes_gone(recording: TraceRecording) -> list[str]:
+    """Ids of traced processes whose last samples may be missing: they ended, or hang."""
+    traced = {stream.process_id for stream in recording.streams.all()}
+    known = traced & recording.clocks.keys()
+    return sorted(process_id for process_id in known if _is_gone(recording, process_id))
+
+
+def _unseen_at_the_end(
+    recording: TraceRecording, columns: Columns, rows: dict[int, Int64s], code: int
+) -> int:
+    """Messages after a publisher's last sample that somebody who hears only it received."""
+    stream = recording.streams[code]
+    if stream.metric != "publish_delta_ns" or recording.scope.sample_mod != 1:
+        return 0
+    last = int(columns.seq[rows[code]].max())
+    newest = last
+    for other, at in rows.items():
+        receiver = recording.streams[other]
+        if receiver.metric != "lease_time_ns":
+            continue
+        if feeding_publishers(recording, receiver.topic) == [stream.endpoint_id]:
+            newest = max(newest, int(columns.seq[at].max()))
+    return newest - last
 
 
 def _has_own_numbers(recording: TraceRecording, stream: SampleStream) -> bool:

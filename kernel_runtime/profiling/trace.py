@@ -326,7 +326,11 @@ class TraceHub:
             if process.units and process.process_id not in self._topology.processes
         ]
         left = set(self._topology.processes) - set(topology.processes)
-        gone = [f"Process {self._named(each)} left the graph during the trace." for each in left]
+        gone = [
+            f"Process {self._named(each)} left the graph during the trace; what it had not handed "
+            f"over is missing."
+            for each in left
+        ]
         self._topology = topology
         clocks, unreachable = await measure_clocks(self._context, joined) if joined else ({}, {})
         failures = (await self._reconcile() if joined else {}) | unreachable
