@@ -81,7 +81,8 @@ def plot_rates(trace: Trace, ax: Axes | None = None, *, bin_s: float | None = No
         )
     ax.set_xlabel("time since the trace began (s)")
     ax.set_ylabel("messages/s")
-    ax.set_ylim(bottom=0)
+    highest = max((float(np.max(line.get_ydata())) for line in ax.get_lines()), default=0.0)
+    ax.set_ylim(0, 1.15 * highest or 1.0)
     _legend_or_words(ax, "no publishes in this trace")
     return ax
 
@@ -95,7 +96,7 @@ def plot_latency(
     beyond, since publishes are stamped late and latencies may be negative.
     """
     found = TraceReader(trace.recording).edges() if edges is None else edges
-    shown = [edge for edge in found if edge.matched]
+    shown = _by_flow(trace, [edge for edge in found if edge.matched])
     ax = new_axes(height=1.0 + 0.36 * max(2, len(shown))) if ax is None else ax
     names = edge_names(trace, shown)
     for number, edge in enumerate(shown):
@@ -120,6 +121,19 @@ def plot_latency(
     if not shown:
         _say(ax, "no message was matched from a publish to a receipt")
     return ax
+
+
+def _by_flow(trace: Trace, edges: Sequence[EdgeLatency]) -> list[EdgeLatency]:
+    """Edges in the order in which messages pass them, as far as there is one."""
+    topology = trace.recording.topology
+    units = unit_of_topic(topology)
+    place = {unit.address: number for number, unit in enumerate(units_by_flow(topology))}
+    last = len(place)
+
+    def at(topic: str) -> int:
+        return place.get(units.get(topic, ""), last)
+
+    return sorted(edges, key=lambda edge: (at(edge.from_topic), at(edge.to_topic)))
 
 
 def edge_names(trace: Trace, edges: Sequence[EdgeLatency]) -> list[str]:
@@ -170,7 +184,9 @@ def plot_waterfall(path: pd.DataFrame, ax: Axes | None = None, *, which: int | N
         start += length
     ax.set_yticks(range(len(steps)), [s.removesuffix(" ms").replace("->", "→") for s in steps])
     ax.invert_yaxis()
-    ax.margins(x=0.15)
+    # Room for what is written beside the last bar.
+    low, high = ax.get_xlim()
+    ax.set_xlim(low, high + 0.18 * (high - low))
     ax.set_xlabel(f"time since the publish of message {row['seq']} (ms)")
     ax.set_title("orange: under way, blue: in a unit", fontsize="small")
     return ax
@@ -299,7 +315,7 @@ def compare(before: Trace, after: Trace, what: str = "transport") -> pd.DataFram
 
 
 def _values_by_edge(trace: Trace, field: str) -> dict[str, Any]:
-    edges = [edge for edge in TraceReader(trace.recording).edges() if edge.matched]
+    edges = _by_flow(trace, [e for e in TraceReader(trace.recording).edges() if e.matched])
     return {
         name: getattr(edge, field)
         for name, edge in zip(edge_names(trace, edges), edges, strict=True)
