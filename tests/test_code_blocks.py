@@ -75,6 +75,9 @@ OTHERWISE = {
     ),
 }
 
+# How things are installed and opened, which is the same whatever ezmsg: run on the released line.
+OF_NO_EZMSG = re.compile(r"pip install|-m venv|-m pytest|^(\.venv/bin/)?(jupyter|voila) ")
+
 # What a line that runs on has to say before the page goes on.
 SPAWNED = "Spawned GraphServer @ "
 SAYS = {
@@ -165,14 +168,14 @@ def lines_of(block: CodeBlock) -> Iterator[str]:
 
 
 def run_line(line: str, where: str, changed: dict[str, str], terminal: Terminal) -> None:
+    if OF_NO_EZMSG.search(line) and not ezmsg.core.__version__.startswith("3.9."):
+        return
     bare = line.partition("  #")[0].strip()
     if bare in OTHERWISE:
         instead, _why = OTHERWISE[bare]
         if instead and not (instead.startswith("ssh ") and shutil.which("ssh") is None):
             terminal.run(instead, where)
         return
-    if not ezmsg.core.__version__.startswith("3.9."):
-        line = line.replace("-c constraints.txt", "-c constraints-ezmsg-3.10.txt")
     until = next((text for part, text in SAYS.items() if part in line), "")
     said = terminal.run(_replaced(line, changed), where, until=until)
     script = next((script for script in UNITS_OF if script in line), None)
