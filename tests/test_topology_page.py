@@ -88,7 +88,7 @@ def test_who_wants_no_motion_gets_none(page: Page, widget: TopologyWidget) -> No
     widget.show_rates(dict.fromkeys(rate_topics(demo_topology()), 20.0))
     shown.pump(800)
     before = shown.pixels(root, canvas=1)
-    shown.pump(400)
+    shown.pump(1500)
     assert shown.pixels(root, canvas=1) == before
 
 

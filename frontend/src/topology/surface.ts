@@ -11,6 +11,9 @@ import { type FontOf, TextFitter } from "./text";
 
 /** Between two pictures of moving dashes, ms: calm to the eye and to the processor. */
 const DASH_INTERVAL_MS = 66;
+/** The same where the pointer is elsewhere: a page that is open all day costs the pipeline
+ * processor time even where it only moves dashes. */
+const REST_INTERVAL_MS = 500;
 /** Dashes take this part of the page's time at most. */
 const DASH_SHARE = 0.05;
 /** Between two pictures in which only marks of what is new fade, ms. */
@@ -39,6 +42,9 @@ export class Surface {
   /** Device pixels from there to the corner of the view. */
   #left = 0;
   #top = 0;
+  /** s: of dashes, which go on from where they were painted last. */
+  #dashTime = 0;
+  #paintedAt = 0;
   #pictureDirty = true;
   #liveDirty = true;
   #active = false;
@@ -53,6 +59,7 @@ export class Surface {
     this.#compose = compose;
 
     stage.append(this.#picture, this.#live);
+    stage.addEventListener("pointerenter", () => this.redrawLive());
   }
 
   get size(): Size {
@@ -143,14 +150,19 @@ export class Surface {
     const { frame, changing } = composed;
     const began = performance.now();
     this.#place(frame);
-    if (this.#liveDirty) paintLive(this.#liveContext, this.#onCanvas(frame));
+    if (this.#liveDirty) {
+      this.#dashTime += Math.min(DASH_INTERVAL_MS / 1000, frame.time - this.#paintedAt);
+      this.#paintedAt = frame.time;
+      paintLive(this.#liveContext, this.#onCanvas({ ...frame, time: this.#dashTime }));
+    }
     this.#pictureDirty = false;
     this.#liveDirty = false;
     clearTimeout(this.#timer);
     if (changing === "moves") this.redraw();
     else if (changing === "fades") this.#paintIn(FADE_INTERVAL_MS, () => this.redraw());
     else if (frame.moving && flows(frame)) {
-      const pause = Math.max(DASH_INTERVAL_MS, (performance.now() - began) / DASH_SHARE);
+      const calm = this.#stage.matches(":hover") ? DASH_INTERVAL_MS : REST_INTERVAL_MS;
+      const pause = Math.max(calm, (performance.now() - began) / DASH_SHARE);
       this.#paintIn(pause, () => this.redrawLive());
     }
   }
