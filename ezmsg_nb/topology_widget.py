@@ -200,12 +200,15 @@ class TopologyWidget(WatchedWidget):
         data, metadata = live if isinstance(live, tuple) else (live or {}, {})
         shown = self._shown or Topology()
         # As an image: of a picture in the page itself, one that isn't trusted keeps the words only.
-        source = svg_url(self._picture(MOST_BOXES))
+        picture = self._picture(MOST_BOXES)
+        source = svg_url(picture)
         words = html.escape(topology_text(shown).partition("\n")[0])
         return {
             **data,
             "text/plain": topology_text(shown, most_boxes=MOST_BOXES),
             "text/vnd.mermaid": to_mermaid(coarse(shown).topology),
+            # What makes a PDF of a notebook, or has no HTML, takes this one.
+            "image/svg+xml": picture,
             "text/html": f'<img src="{source}" alt="{words}" style="max-width:100%">',
         }, metadata
 
