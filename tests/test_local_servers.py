@@ -44,7 +44,7 @@ def slot(monkeypatch: pytest.MonkeyPatch) -> Iterator[PortSlot]:
 def script(slot: PortSlot, tmp_path: Path) -> Iterator[ProcessTree]:
     """A script that was told no address."""
     # Nothing answers at the last port, which the slot keeps for itself.
-    moved = move_defaults(tmp_path, default=slot.port + SLOT_PORTS - 1, first=slot.port)
+    moved = move_defaults(tmp_path / "site", default=slot.port + SLOT_PORTS - 1, first=slot.port)
     environment = {**slot.environment, **moved}
     del environment["EZMSG_GRAPHSERVER_ADDR"]
     path = tmp_path / "alone.py"
