@@ -12,7 +12,7 @@ from typing import Literal
 from ezmsg.core.graphmeta import GraphSnapshot, SettingsChangedEvent
 
 from .context import KernelGraphContext
-from .errors import ClosedError, GraphError
+from .errors import ClosedError, GraphError, UnsafePayloadError
 from .model import Topology
 from .profiling.rates import Counts, EndpointRate, count_messages, published_hz, rates_between
 from .server_link import Status
@@ -53,6 +53,9 @@ class Measured:
     failures: Mapping[str, GraphError] = field(default_factory=dict)
 
 
+_SEARCHED_EVENTS = 1024
+
+
 class GraphFollower:
     """Keeps what is known of a graph current, as long as its context lives.
 
@@ -91,7 +94,7 @@ class GraphFollower:
         """Read the graph once, and follow it from there."""
         await self.refresh()
         # Before anybody edits: an old event that comes late must not pass for a new report.
-        events = await self.context.settings_events()
+        events = await self._settings_history()
         for event in events:
             self._record(event)
         self.settings.take_snapshot(await self.context.settings_snapshot())
@@ -103,6 +106,28 @@ class GraphFollower:
             asyncio.create_task(self._follow_settings(last_seq), name="follow-settings"),
             asyncio.create_task(self._follow_rates(), name="follow-rates"),
         ]
+
+    async def _settings_history(self) -> list[SettingsChangedEvent]:
+        """Events of settings; the newest of them where all are too much for one message."""
+        try:
+            return await self.context.settings_events()
+        except UnsafePayloadError:
+            self._notes.append(
+                "The history of settings is too long to be read at once: its oldest part is left "
+                "out. All values are as they are now."
+            )
+        unread, nothing_after, after = 0, 0, _SEARCHED_EVENTS
+        while not nothing_after or nothing_after - unread > 1:
+            try:
+                events = await self.context.settings_events(after)
+            except UnsafePayloadError:
+                unread = after
+            else:
+                if events:
+                    return events
+                nothing_after = after
+            after = (unread + nothing_after) // 2 if nothing_after else 2 * after
+        return []
 
     async def stop(self) -> None:
         for task in self._tasks:
